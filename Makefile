@@ -1,0 +1,91 @@
+# The one door: whatever a person or CI does with this checkout is a target here.
+# Needs make, git and Python 3.11 or newer; everything else goes into $(VENV).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Subset runs do not measure coverage: a part of the tests cannot reach what all of them must.
+TESTS ?=
+# On PATH, as in an activated environment: tests start tokenguard, pre-commit, gitleaks as a user would.
+PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+SHELL_SCRIPTS = $(shell git ls-files --cached --others --exclude-standard -- '*.sh' '.ci/run' 'hooks/*')
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: help demo test lint types imports fix docs package bench soak check clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+demo: $(VENV)/.runtime ## scan this repository's history and a sample home (DEMO_HOME=1: your own shell histories too)
+	@PYTHONPATH=tests $(BIN)/python demo
+
+test: $(VENV)/.dev ## all tests, with coverage (TESTS=tests/git: a part of them, without)
+	$(if $(TESTS),$(PYTEST) $(TESTS),$(PYTEST) --cov --cov-report=term)
+
+lint: $(VENV)/.dev ## style of Python and shell; changes nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(if $(SHELL_SCRIPTS),$(BIN)/shellcheck $(SHELL_SCRIPTS))
+
+types: $(VENV)/.dev ## mypy, strict
+	$(BIN)/mypy
+
+imports: $(VENV)/.dev ## the contracts between packages
+	$(BIN)/lint-imports --no-logo --no-cache
+
+fix: $(VENV)/.dev ## what lint can mend by itself
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.dev ## paths and commands named in the documents
+	$(PYTEST) tests/docs
+
+package: $(VENV)/.dev ## build wheel and sdist, install each elsewhere, scan a planted tree
+	PYTHONPATH=tests $(BIN)/python tests/packaging/check.py
+
+bench: $(VENV)/.bench ## measure against other scanners: make bench REPO=path
+	@test -n "$(REPO)" || { echo 'make bench: name a repository: make bench REPO=path' >&2; exit 2; }
+	$(BIN)/python bench/run.py "$(REPO)"
+
+soak: $(VENV)/.dev ## the long fault runs that `make test` leaves out
+	$(PYTEST) -m soak tests
+
+check: test lint types imports package demo ## everything that CI runs
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist .coverage .coverage.* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+# Stamps: an environment is made once, and filled again when pyproject.toml changes.
+
+$(VENV)/.made:
+	@$(PYTHON) -c '' 2>/dev/null || { \
+	  echo "make: no Python runs as '$(PYTHON)'; name one, 3.11 or newer: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "make: '$(PYTHON)' is $$($(PYTHON) --version 2>&1), tokenguard needs 3.11 or newer; name one: make PYTHON=/path/to/python3 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "make: '$(PYTHON)' cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "making $(VENV)"
+	@$(PYTHON) -m venv --clear $(VENV)
+	@# Dependency groups need pip 25.1.
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.runtime: pyproject.toml $(VENV)/.made
+	@echo "installing tokenguard into $(VENV)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml $(VENV)/.made
+	@echo "installing tokenguard and its development tools into $(VENV)"
+	@$(PIP) install --editable . --group dev
+	@touch $(VENV)/.runtime $@
+
+$(VENV)/.bench: $(VENV)/.dev
+	@echo "installing the scanners to measure against into $(VENV)"
+	@$(PIP) install --group bench
+	@touch $@

@@ -1,0 +1,3 @@
+"""tokenguard: mint, leak, find, revoke, prove."""
+
+__version__ = "0.1.0"

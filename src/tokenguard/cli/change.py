@@ -1,0 +1,94 @@
+"""Scans of changes, from the command line and from hooks; without click, which a hook cannot wait for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from tokenguard.app.changes import scan_changes
+from tokenguard.app.sight import of_change
+from tokenguard.cli.scan_options import ScanOptions
+from tokenguard.cli.run import Run, run_scan
+from tokenguard.git import changes
+from tokenguard.git.change_set import ChangeSet
+from tokenguard.git.objects import ObjectReader
+from tokenguard.git.repository import locate
+from tokenguard.git.runner import Git, require_git
+
+Find = Callable[[Git], ChangeSet]
+
+
+def run_change(
+    repo: str,
+    find: Find,
+    head: Callable[[ChangeSet], str],
+    options: ScanOptions,
+    *,
+    hook: bool = False,
+    strict: bool = False,
+) -> int:
+    """Scan the change that `find` tells of; `head` names the revision whose configuration it proposes."""
+    require_git(os.environ)
+    git = Git(locate(Path(repo), os.environ if hook else None), hook=hook)
+    changed = find(git)
+    with ObjectReader(git) as objects:
+        sight = of_change(os.environ, git.repository, objects, changed, head(changed))
+        sight = replace(sight, strict=strict)
+        return run_scan(Run(sight, lambda session: scan_changes(session, git, changed)), options)
+
+
+def run_staged(repo: str, options: ScanOptions, *, hook: bool = False, whole_if_unchanged: bool = False) -> int:
+    """The index against HEAD; the whole index where nothing is staged, if asked for (pre-commit's --all-files)."""
+
+    def find(git: Git) -> ChangeSet:
+        staged = changes.staged(git)
+        if whole_if_unchanged and not staged.changes and not staged.paths:
+            return changes.whole_index(git)
+        return staged
+
+    return run_change(repo, find, lambda _changed: "", options, hook=hook)
+
+
+def run_commits(repo: str, ranges: Sequence[str], options: ScanOptions) -> int:
+    """Commits of ranges; without one, those that the CI job or the upstream branch names."""
+
+    def find(git: Git) -> ChangeSet:
+        from tokenguard.git.default_range import default_ranges
+
+        return changes.commits(git, ranges or default_ranges(git, os.environ))
+
+    return run_change(repo, find, _newest, options)
+
+
+def run_push(repo: str, lines: BinaryIO, remote: str | None, options: ScanOptions, *, hook: bool = False) -> int:
+    """What a push would add."""
+
+    def find(git: Git) -> ChangeSet:
+        told = [os.fsdecode(line) for line in lines.read().splitlines()]
+        if hook and not told:
+            from tokenguard.config.ci import pre_commit_range
+            from tokenguard.git.default_range import pre_commit_changes
+
+            pushed = pre_commit_range(os.environ)
+            if pushed is not None:
+                return pre_commit_changes(git, pushed)
+        return changes.push(git, told, remote)
+
+    return run_change(repo, find, _newest, options, hook=hook)
+
+
+def run_receive(repo: str, lines: BinaryIO, options: ScanOptions) -> int:
+    """What a push brings in. Always in a hook, always strict."""
+
+    def find(git: Git) -> ChangeSet:
+        return changes.receive(git, [os.fsdecode(line) for line in lines.read().splitlines()])
+
+    return run_change(repo, find, _newest, options, hook=True, strict=True)
+
+
+def _newest(changed: ChangeSet) -> str:
+    """The last commit of the range: what it proposes is judged as a whole."""
+    return changed.commits[-1] if changed.commits else changed.base or "HEAD"

@@ -1,0 +1,112 @@
+"""The options that all scans share, and what a user typed turned into ready values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tokenguard.cli.scan_options import Output, ScanOptions
+from tokenguard.config.keys import size
+from tokenguard.errors import UsageError
+from tokenguard.model import Severity
+from tokenguard.report.registry import FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class SizeType(click.ParamType[int]):
+    """Bytes, with k, M or G."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Text to bytes."""
+        try:
+            return value if isinstance(value, int) else size(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_OPTIONS = (
+    click.option(
+        "--format", "formats", multiple=True, metavar="FORMAT[=FILE]",
+        help=f"Report format, to standard output or into FILE; repeatable. One of: {', '.join(FORMATS)}.",
+    ),
+    click.option("-o", "--output", metavar="FILE", help="Write the (single) report into FILE."),
+    click.option("--rules", type=click.Path(path_type=Path), multiple=True, help="Further rule file or folder."),
+    click.option("--only", multiple=True, metavar="RULE", help="Search for this rule only; repeatable."),
+    click.option("--baseline", type=click.Path(path_type=Path), help="File of known findings, which do not count."),
+    click.option("--jobs", type=click.IntRange(1, 256), help="Threads. Default: one a processor."),
+    click.option("--max-size", type=SizeType(), help="Skip larger files (the scan is then incomplete): 10M, 1G."),
+    click.option(
+        "--fail-on", type=click.Choice([severity.value for severity in Severity]),
+        help="The lowest severity that makes the exit code 1.",
+    ),
+    click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings (an incomplete scan stays 3)."),
+    click.option("--strict-allow", is_flag=True, help="What a change itself allows does not count."),
+    click.option("--progress/--no-progress", default=True, help="Progress bar on a terminal."),
+    click.option("--cache/--no-cache", default=None, help="Remember what was read clean. Default: on, off where CI is set."),
+)  # fmt: skip
+
+
+def scan_options(command: F) -> F:
+    """Give a command the shared options; it takes them as keyword arguments for `parse`."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+def parse(  # noqa: PLR0913 - one parameter for each option
+    *,
+    formats: tuple[str, ...],
+    output: str | None,
+    rules: tuple[Path, ...],
+    only: tuple[str, ...],
+    baseline: Path | None,
+    jobs: int | None,
+    max_size: int | None,
+    fail_on: str | None,
+    exit_zero: bool,
+    strict_allow: bool,
+    progress: bool,
+    cache: bool | None,
+    respect_gitignore: bool | None = None,
+) -> ScanOptions:
+    """What was typed as ready values.
+
+    Raises:
+        UsageError: an unknown format, or two reports for one place.
+    """
+    return ScanOptions(
+        outputs=_outputs(formats, output),
+        rules=rules,
+        only=only,
+        baseline=baseline,
+        jobs=jobs,
+        max_size=max_size,
+        fail_on=Severity(fail_on) if fail_on else None,
+        exit_zero=exit_zero,
+        strict_allow=strict_allow,
+        progress=progress,
+        cache=cache,
+        respect_gitignore=respect_gitignore,
+    )
+
+
+def _outputs(formats: tuple[str, ...], output: str | None) -> tuple[Output, ...]:
+    parts = (each.partition("=") for each in formats or ("text",))
+    outputs = tuple(Output(name, path or None) for name, _, path in parts)
+    for each in outputs:
+        if each.format not in FORMATS:
+            raise UsageError(f"no report format is called {each.format[:40]!r}", remedy=f"one of {', '.join(FORMATS)}")
+    if output is not None:
+        if len(outputs) > 1 or outputs[0].path:
+            raise UsageError("-o is for one report", remedy="with several formats use --format FORMAT=FILE")
+        return (Output(outputs[0].format, output),)
+    paths = [each.path for each in outputs]
+    if len(set(paths)) < len(paths):
+        raise UsageError("two reports for the same place", remedy="give each but one a file: --format FORMAT=FILE")
+    return outputs

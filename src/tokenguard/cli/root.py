@@ -1,0 +1,51 @@
+"""The root command: names of all commands, each imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from tokenguard import __version__
+
+_COMMANDS = {
+    "scan": "Find leaked tokens: files, git, staged changes, commits, shell histories, standard input.",
+    "rules": "List, show, check and export rules.",
+    "baseline": "Record known findings, so that only new ones count.",
+    "hook": "Install, remove and run git hooks.",
+    "doctor": "Show what tokenguard sees: git, configuration, cache, hooks, rules.",
+    "completion": "Print a shell's completion script.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported from `tokenguard.cli.NAME` when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """All names, in the order of the table."""
+        del ctx
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name."""
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        command = getattr(import_module(f"tokenguard.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands, without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes of scans: 0 clean, 1 findings, 2 wrong usage or configuration, 3 incomplete.",
+)
+@click.version_option(__version__, prog_name="tokenguard")
+def root() -> None:
+    """Close the loop on API tokens: find every leaked one, fast, and never call clean what was not read."""

@@ -1,0 +1,122 @@
+"""Bytes written as digits of a few bits each, possibly over several lines: what base64 and hex share.
+
+Where a text begins and ends among its neighbours cannot be known, so each likely reading is given.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from tokenguard.decode.wrapping import LOOK_AHEAD, LOOK_BACK, Data, Unwrapped
+
+
+def halves(digits: bytes, shortest: int, longest: int) -> tuple[bytes, ...]:
+    """Two neighbouring pieces of `digits`: a line break breaks only one. Too short to be cut: itself, or nothing.
+
+    They are taken from the end: prefixes of tokens grow more specific towards it.
+    """
+    if len(digits) < 2 * shortest:
+        return (digits,) if len(digits) >= shortest else ()
+    digits = digits[-2 * longest :]
+    middle = len(digits) // 2
+    return digits[:middle], digits[middle:]
+
+
+@dataclass(frozen=True, slots=True)
+class DigitScript:
+    """How bytes are written as digits."""
+
+    name: str
+    bits: int
+    """Bits a digit carries."""
+    pieces: re.Pattern[bytes]
+    """What a stretch consists of: `digits`; `symbol`, digits before which the text may have ended; `gap`, which
+    stands between digits and may be where the text ended; `joint`, which only stands between digits."""
+    decode: Callable[[bytes], bytes]
+    """Takes digits and gives every whole byte of them."""
+
+    zero: bytes
+    """The digit of value zero."""
+
+    def unwrap(self, data: Data, start: int, end: int) -> Iterator[Unwrapped]:
+        """Every reading of the stretch around the digits `data[start:end]`: where it ends, which digit begins a byte.
+
+        Readings in which the hit itself is not ASCII are left out, since prefixes are.
+        """
+        low = max(0, start - LOOK_BACK)
+        stretch = _Stretch(self.pieces, bytes(data[low : end + LOOK_AHEAD]), start - low)
+        hit = bisect_left(stretch.offsets, start - low), bisect_left(stretch.offsets, end - low)
+        if hit[0] == hit[1]:
+            return
+        # A byte may begin in digits before the stretch's first, of which then only the low bits are of interest.
+        phases = math.lcm(8, self.bits) // self.bits
+        digits = self.zero * phases + b"".join(stretch.parts)
+        offsets = [low + offset for offset in (stretch.offsets[0],) * phases + tuple(stretch.offsets)]
+        for stop in stretch.ends(hit[1]):
+            for phase in range(phases):
+                reading = self._reading(digits[phase : phases + stop], offsets[phase:])
+                if self._within(reading.inner, hit[0] + phases - phase, hit[1] + phases - phase).isascii():
+                    yield reading
+
+    def _reading(self, digits: bytes, offsets: Sequence[int]) -> Unwrapped:
+        inner = self.decode(digits)
+        outer = [offsets[index * 8 // self.bits] for index in range(len(inner))]
+        last = -(-len(inner) * 8 // self.bits) - 1
+        return Unwrapped(self.name, inner, (*outer, offsets[last] + 1))
+
+    def _within(self, inner: bytes, first: int, end: int) -> bytes:
+        """The whole bytes that the digits from `first` to `end` give."""
+        return inner[-(-first * self.bits // 8) : end * self.bits // 8]
+
+
+class _Stretch:
+    """The digits around a hit, what stands between them left out."""
+
+    def __init__(self, pieces: re.Pattern[bytes], region: bytes, hit: int) -> None:
+        self._pieces = pieces
+        self._region = region
+        self._stops: list[int] = []
+        """After how many digits there is something else, or a symbol."""
+        self.parts: list[bytes] = []
+        """The digits, in runs."""
+        self.offsets: list[int] = []
+        """Where in the region each digit stands."""
+        self._before(hit)
+        # The hit is digits, whatever the bytes before it would make of its first ones: `\\n` before `nYm9p`.
+        self._take(hit, len(region))
+
+    def _before(self, hit: int) -> None:
+        """Take what leads up to the hit: where it is broken off, all anew."""
+        position = 0
+        while (position := self._take(position, hit)) < hit:
+            self.parts.clear()
+            self.offsets.clear()
+            position += 1
+        self._stops.clear()
+
+    def _take(self, position: int, end: int) -> int:
+        """Take pieces up to `end` or to what is none; gives where that is."""
+        while piece := self._pieces.match(self._region, position, end):
+            position = piece.end()
+            if piece.lastgroup in {"symbol", "gap"}:
+                self._stops.append(len(self.offsets))
+            if piece.lastgroup in {"symbol", "digits"}:
+                self.parts.append(piece.group())
+                self.offsets.extend(range(*piece.span()))
+        return position
+
+    def ends(self, after: int) -> list[int]:
+        """After how many digits, at least `after`, the text may end: all of them, and where its last line may be.
+
+        Without padding nothing marks the end, and what follows on the next line would be read on with the text.
+        So it may end with the hit's line, with the next, and around the first line that is not as long as that.
+        """
+        stops = [*(stop for stop in self._stops if stop >= after), len(self.offsets)]
+        lines = [stop - before for before, stop in pairwise(stops)]
+        odd = next((index for index, length in enumerate(lines) if length != lines[0]), len(stops))
+        return sorted({*stops[:2], *stops[odd : odd + 2], stops[-1]})

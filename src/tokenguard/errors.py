@@ -1,0 +1,72 @@
+"""The one exception tree.
+
+An exception means: cannot go on. Whatever a scan could not read, a revocation that was refused,
+a finding: all of these are values, not exceptions (see `tokenguard.model`).
+
+    TokenguardError
+    ├── UsageError            what was asked for makes no sense (exit 2)
+    │   ├── ConfigError       a configuration, baseline or ignore file is wrong
+    │   ├── RuleError         a rule file is wrong
+    │   ├── RangeError        a commit range names nothing that can be read
+    │   └── NotARepositoryError
+    └── OperationError        asked for rightly, but it could not be done (exit 3)
+        ├── GitError          git is missing, too old, or failed as a whole
+        └── OutputError       the report could not be written
+
+Messages are one line, name the thing and the remedy, and never hold a secret.
+"""
+
+from __future__ import annotations
+
+
+class TokenguardError(Exception):
+    """The root: a one-line message and, where there is one, the remedy."""
+
+    exit_code = 2
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.remedy}" if self.remedy else self.message
+
+
+class UsageError(TokenguardError):
+    """What was asked for makes no sense."""
+
+
+class ConfigError(UsageError):
+    """A configuration, baseline or ignore file is wrong."""
+
+
+class RuleError(UsageError):
+    """A rule file is wrong; the message names file and line of the first fault, `faults` lists them all."""
+
+    def __init__(self, message: str, *, remedy: str = "", faults: tuple[str, ...] = ()) -> None:
+        super().__init__(message, remedy=remedy)
+        self.faults = faults or (message,)
+        """One line each: `file:line: message`."""
+
+
+class RangeError(UsageError):
+    """A commit range names nothing that can be read."""
+
+
+class NotARepositoryError(UsageError):
+    """A git command was given a folder that is no repository."""
+
+
+class OperationError(TokenguardError):
+    """Asked for rightly, but it could not be done."""
+
+    exit_code = 3
+
+
+class GitError(OperationError):
+    """Git is missing, too old, or failed as a whole."""
+
+
+class OutputError(OperationError):
+    """A report could not be written."""

@@ -1,0 +1,66 @@
+"""The range that nobody gave: from the CI job, from pre-commit, or from the branch's upstream.
+
+Where the commit to compare with is gone or never was, more is taken, never less: a range that cannot be known
+must not look clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tokenguard.config.ci import CiRange, PreCommitRange, ci_range
+from tokenguard.errors import RangeError
+from tokenguard.git.change_set import ChangeSet
+from tokenguard.git.changes import commits, push
+from tokenguard.git.revisions import commit_named, look_up, shallow_commits
+from tokenguard.git.runner import Git
+
+_NOTHING = "0" * 40
+
+
+def default_ranges(git: Git, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """What `tokenguard.git.changes.commits` is to scan: the CI job's range, else `@{upstream}..HEAD`.
+
+    Raises:
+        RangeError: neither is there.
+        ConfigError: the CI's description of the event cannot be read.
+    """
+    job = ci_range(environ)
+    if job is not None:
+        return ci_ranges(git, job)
+    if commit_named(git, "@{upstream}") is not None:
+        return ("@{upstream}..HEAD",)
+    raise RangeError(
+        "no range: this is no CI job of a push or merge request, and the current branch has no upstream",
+        remedy="give one, such as: tokenguard scan commits main..HEAD; for everything: tokenguard scan git",
+    )
+
+
+def ci_ranges(git: Git, job: CiRange) -> tuple[str, ...]:
+    """The ranges of a CI job.
+
+    A new branch is compared with the remote's default branch, and so is one that was rewritten: its old tip is in
+    no clone. In a shallow clone an absent commit may also be just cut off, so there it stays in the range.
+    """
+    if job.base is not None and (commit_named(git, job.base) is not None or shallow_commits(git)):
+        return (f"{job.base}..{job.head}",)
+    default = f"refs/remotes/origin/{job.default_branch}"
+    if job.default_branch is not None and commit_named(git, default) is not None:
+        return (job.head, f"^{default}")
+    return (job.head,)
+
+
+def pre_commit_changes(git: Git, pushed: PreCommitRange) -> ChangeSet:
+    """What the push adds that pre-commit runs a hook for.
+
+    Raises:
+        RangeError: what pre-commit gave names nothing.
+    """
+    names = (pushed.ref,) if pushed.ref else ()
+    if pushed.base is not None:
+        return replace(commits(git, (f"{pushed.base}..{pushed.head}",)), source="push", names=names)
+    head = None if "\n" in pushed.head else look_up(git, (pushed.head,))[0]
+    if head is None:
+        raise RangeError("PRE_COMMIT_LOCAL_BRANCH: names nothing in this repository", remedy="give the range by hand")
+    return push(git, (f"{pushed.head} {head.oid} {pushed.ref or pushed.head} {_NOTHING}",), pushed.remote)

@@ -1,0 +1,185 @@
+"""Where blobs with findings came from: the commit that introduced each at its path, and whether a ref reaches it.
+
+All in one history walk, restricted to the paths in question; never run in hooks. What no ref reaches (dropped
+stashes, amended commits, what only a reflog or an index holds) is looked for in a second step.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from tokenguard.git.runner import Git
+
+_HEADER = "--format=%x00%H%x00%an <%ae>%x00%aI%x00"
+_ARGUMENTS = 500
+"""Paths or commits handed to one git."""
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """A blob came to be at a path."""
+
+    path: str
+    commit: str | None = None
+    author: str | None = None
+    date: str | None = None
+    """Author date, RFC 3339 in UTC."""
+    reachable: bool | None = None
+    ref: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who wrote a commit, and when."""
+
+    author: str
+    date: str
+
+
+class History:
+    """Questions to one repository's history; asked only when there are findings."""
+
+    def __init__(self, git: Git) -> None:
+        self._git = git
+
+    def introductions(self, paths: Mapping[str, Collection[str]]) -> dict[str, tuple[Introduction, ...]]:
+        """For each blob the places it was introduced at; `paths` gives the paths it is known under (or none)."""
+        found = self._reachable(paths)
+        left = {blob for blob in paths if blob not in found}
+        if left:
+            found |= self._in_indexes(left)
+            found |= self._at_refs(left - found.keys())
+            found |= self._unreachable(left - found.keys())
+        return {blob: tuple(sorted(places, key=lambda each: each.path)) for blob, places in found.items()}
+
+    def _reachable(self, paths: Mapping[str, Collection[str]]) -> dict[str, list[Introduction]]:
+        wanted = sorted({path for known in paths.values() for path in known})
+        found: dict[str, list[Introduction]] = {}
+        for start in range(0, len(wanted), _ARGUMENTS):
+            part = [f":(literal,top){path}" for path in wanted[start : start + _ARGUMENTS]]
+            commits = self._git.run("rev-list", "--reverse", "--topo-order", "--full-history", "--all", "--", *part)
+            self._note(found, paths.keys(), commits, part)
+        refs = self.refs_of({place.commit for places in found.values() for place in places if place.commit})
+        return {
+            blob: [replace(place, reachable=True, ref=refs.get(place.commit or "")) for place in places]
+            for blob, places in found.items()
+        }
+
+    def _note(
+        self, found: dict[str, list[Introduction]], blobs: Collection[str], commits: bytes, paths: Iterable[str] = ()
+    ) -> None:
+        """Add the first commit, in the order given, that brings one of the blobs to a path."""
+        if not commits:
+            return
+        output = self._git.run(
+            "diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "-z", "--no-abbrev", "--no-renames",
+            "--encoding=UTF-8", _HEADER, "--", *paths, stdin=commits,
+        )  # fmt: skip
+        for place, blob in _raw_entries(output):
+            if blob in blobs and not any(known.path == place.path for known in found.get(blob, ())):
+                found.setdefault(blob, []).append(place)
+
+    def refs_of(self, commits: Collection[str]) -> dict[str, str]:
+        """For each commit a ref that reaches it; branches are preferred."""
+        if not commits:
+            return {}
+        names = {os.fsdecode(name) for name in self._git.run("for-each-ref", "--format=%(refname)").splitlines()}
+        named: dict[str, str] = {}
+        for preferred in (("--refs=refs/heads/*",), ()):
+            left = sorted(set(commits) - named.keys())
+            for start in range(0, len(left), _ARGUMENTS):
+                part = left[start : start + _ARGUMENTS]
+                code, output, _ = self._git.try_run("name-rev", "--name-only", *preferred, *part)
+                if code == 0:
+                    pairs = zip(part, output.splitlines(), strict=False)
+                    named |= {commit: ref for commit, name in pairs if (ref := _ref(os.fsdecode(name), names))}
+        return named
+
+    def _in_indexes(self, blobs: set[str]) -> dict[str, list[Introduction]]:
+        """Blobs that an index holds: staged, in no commit yet."""
+        found: dict[str, list[Introduction]] = {}
+        code, output, _ = self._git.try_run("ls-files", "--stage", "-z")
+        for entry in output.split(b"\0") if code == 0 else ():
+            fields, _, path = entry.partition(b"\t")
+            blob = fields.split(b" ")[1].decode() if path else ""
+            if blob in blobs:
+                found.setdefault(blob, []).append(Introduction(os.fsdecode(path), reachable=True, ref="index"))
+        return found
+
+    def _at_refs(self, blobs: set[str]) -> dict[str, list[Introduction]]:
+        """Blobs that a ref or a tag object names directly, or through a tree."""
+        found: dict[str, list[Introduction]] = {}
+        if not blobs:
+            return found
+        listing = self._git.run("for-each-ref", "--format=%(objecttype) %(*objecttype) %(refname)")
+        for line in listing.splitlines():
+            kind, peeled, ref = os.fsdecode(line).split(" ", 2)
+            if (peeled or kind) not in ("blob", "tree"):
+                continue
+            for entry in self._git.run("rev-list", "--objects", "--end-of-options", ref).splitlines():
+                oid, _, path = os.fsdecode(entry).partition(" ")
+                if oid in blobs:
+                    found.setdefault(oid, []).append(Introduction(path or ref, reachable=True, ref=ref))
+        return found
+
+    def _unreachable(self, blobs: set[str]) -> dict[str, list[Introduction]]:
+        """Blobs that only commits hold which no ref reaches."""
+        found: dict[str, list[Introduction]] = {}
+        if not blobs:
+            return found
+        reached = set(self._git.run("rev-list", "--all").split())
+        listing = self._git.run("cat-file", "--batch-all-objects", "--buffer", "--unordered", "--batch-check")
+        lost = [line.split()[0] for line in listing.splitlines() if b" commit " in line]
+        commits = b"".join(oid + b"\n" for oid in lost if oid not in reached)
+        self._note(found, blobs, commits)
+        return {blob: [replace(place, reachable=False) for place in places] for blob, places in found.items()}
+
+    def people(self, commits: Collection[str]) -> dict[str, Person]:
+        """Author and date of each commit."""
+        if not commits:
+            return {}
+        ids = "".join(f"{commit}\n" for commit in sorted(commits)).encode()
+        output = self._git.run("diff-tree", "--stdin", "-s", "--root", "--encoding=UTF-8", _HEADER, stdin=ids)
+        fields = output.split(b"\0")
+        heads = zip(fields[1::4], fields[2::4], fields[3::4], strict=False)
+        return {oid.decode(): Person(_text(author), utc(date.decode())) for oid, author, date in heads}
+
+    def is_reachable(self, commits: Collection[str]) -> set[str]:
+        """Those of the commits that some ref reaches."""
+        return set(self.refs_of(commits))
+
+
+def _raw_entries(output: bytes) -> Iterator[tuple[Introduction, str]]:
+    """Each new side in the output of `diff-tree --raw -z` with our header, commit by commit."""
+    fields = iter(output.split(b"\0"))
+    commit, author, date = "", "", ""
+    for item in fields:
+        field = item.lstrip(b"\n")
+        if field.startswith(b":"):
+            blob, path = field.split(b" ")[3].decode(), next(fields, b"")
+            yield Introduction(os.fsdecode(path), commit, author, date), blob
+        elif len(field) in (40, 64):
+            commit = field.decode()
+            author, date = _text(next(fields, b"")), utc(next(fields, b"").decode())
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def utc(date: str) -> str:
+    """An ISO 8601 time with an offset as RFC 3339 in UTC; what is no time stays as it is."""
+    from datetime import UTC, datetime
+
+    try:
+        return datetime.fromisoformat(date).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError):
+        return date
+
+
+def _ref(name: str, names: set[str]) -> str | None:
+    """The full name of the ref in what `git name-rev` prints."""
+    short = name.split("~")[0].split("^")[0]
+    return next((full for full in (f"refs/heads/{short}", f"refs/{short}") if full in names), None)

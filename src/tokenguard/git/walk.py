@@ -1,0 +1,119 @@
+"""The proof of completeness: what the history says should be there, and is not.
+
+An absent object is not listed, and git exits 0 without it. One `git rev-list --objects` over all refs, reflogs and
+indexes names every object that it misses (git-rev-list(1), --missing=print), and gives a path for each blob.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from tokenguard.git.repository import Repository
+from tokenguard.git.runner import Git
+from tokenguard.model import Skipped
+
+_READ = 1 << 20
+_NAMED = 1000
+"""Missing objects that are named one by one; a partial clone can miss hundreds of thousands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the walk found wrong; nothing at all proves that the object database is whole."""
+
+    skipped: tuple[Skipped, ...]
+    _named: tuple[bytes, ...] = ()
+
+    def paths(self, blobs: Collection[str]) -> dict[str, str]:
+        """A path for each of the blobs that the walk reached."""
+        wanted = {blob.encode() for blob in blobs}
+        found = {}
+        for chunk in self._named:
+            for line in chunk.split(b"\n"):
+                oid, _, path = line.partition(b" ")
+                if oid in wanted and path:
+                    found[oid.decode()] = os.fsdecode(path)
+        return found
+
+
+class Walk:
+    """The walk, running beside the scan of the objects."""
+
+    def __init__(self, git: Git, known: tuple[str, ...] = ()) -> None:
+        """Start it. `known`: commits whose whole history was proved to be there before."""
+        self._git = git
+        self._process = git.start(
+            "rev-list",
+            "--objects",
+            "--missing=print",
+            "--all",
+            "--reflog",
+            "--indexed-objects",
+            *(("--not", "--stdin") if known else ()),
+            stdin=bool(known),
+        )
+        if known:
+            self._process.stdin.write("".join(f"{commit}\n" for commit in known).encode())
+            self._process.stdin.close()
+        self._named: list[bytes] = []
+        self._missing: list[bytes] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def proof(self) -> Proof:
+        """Wait for the end of the walk."""
+        self._reader.join()
+        missing = [line[1:].split()[0].decode() for line in self._missing]
+        code, said = self._process.finish()
+        skipped = [Skipped(f"object {oid}", "missing from the object database") for oid in missing[:_NAMED]]
+        if len(missing) > _NAMED:
+            skipped.append(Skipped(f"{len(missing) - _NAMED:,} more objects", "missing from the object database"))
+        if code != 0:
+            why = f"the history could not be walked to its end ({said or f'exit code {code}'}); run: git fsck"
+            skipped.append(Skipped("history", why))
+        skipped += (*shallow(self._git.repository), *unindexed(self._git.repository))
+        return Proof(tuple(skipped), tuple(self._named))
+
+    def _read(self) -> None:
+        """Take the output in large pieces, as whole lines: they are looked into only when there are findings."""
+        rest = b""
+        while chunk := self._process.stdout.read(_READ):
+            lines, feed, rest_of_line = (rest + chunk).rpartition(b"\n")
+            rest = rest_of_line
+            if not feed:
+                continue
+            self._named.append(lines)
+            if lines.startswith(b"?") or b"\n?" in lines:
+                self._missing += [line for line in lines.split(b"\n") if line.startswith(b"?")]
+
+    def abandon(self) -> None:
+        """Stop walking: the scan failed elsewhere."""
+        self._process.kill()
+        self._reader.join()
+
+
+def shallow(repository: Repository) -> tuple[Skipped, ...]:
+    """The boundary of a shallow clone: what lies before it is not there to be read."""
+    try:
+        commits = (repository.common_dir / "shallow").read_text("ascii", "replace").split()
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        return (Skipped("shallow", f"cannot be read: {error.strerror}"),)
+    remedy = "the history before it is not in this shallow clone; fetch it: git fetch --unshallow"
+    return tuple(Skipped(f"parents of commit {commit}", remedy) for commit in commits[:_NAMED])
+
+
+def unindexed(repository: Repository) -> tuple[Skipped, ...]:
+    """Packs without an index: git does not see what is in them."""
+    folder = repository.objects_dir / "pack"
+    packs = sorted(folder.glob("*.pack")) if folder.is_dir() else []
+    return tuple(_without_index(pack) for pack in packs if not pack.with_suffix(".idx").exists())
+
+
+def _without_index(pack: Path) -> Skipped:
+    return Skipped(str(pack), "a pack without an index; make one: git index-pack")

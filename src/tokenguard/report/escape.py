@@ -1,0 +1,64 @@
+"""Text from a scanned thing, written so that it can be read and never obeyed.
+
+Names, authors, refs and reasons are hostile: they may hold terminal sequences, marks that reorder or
+hide what is read, or bytes that are no text. Whatever is unsafe is quoted as git quotes a path.
+"""
+
+from __future__ import annotations
+
+import re
+
+UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: they drive terminals
+    r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # unseen, or reordering what is seen
+    r"\ud800-\udfff"  # lone surrogates: bytes that were not UTF-8
+    r"\ufff0-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]",  # unseen too, or no character at all
+)
+"""One character that may not be written as it is."""
+
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
+_NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def octets(text: str) -> bytes:
+    """The bytes that `text` was decoded from (UTF-8 with surrogate escapes)."""
+    try:
+        return text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        # A lone surrogate outside U+DC80..DCFF stands for no byte; it is kept distinct instead.
+        return text.encode("utf-8", "surrogatepass")
+
+
+def shown(text: str, *, also: str = "", limit: int | None = None) -> str:
+    r"""One line that is safe to show, the same as `text` wherever that is safe already.
+
+    Else it is in double quotes with `\\`, `\"`, `\n`, `\r`, `\t` and octal escapes of bytes (git's core.quotePath
+    form), which can be undone. Characters of `also` are escaped too; beyond `limit` characters the text ends in `…`.
+    """
+    if limit is not None and len(text) > limit:
+        return shown(text[:limit], also=also) + "…"
+    unsafe = re.compile(f"{UNSAFE.pattern}|[{re.escape(also)}]") if also else UNSAFE
+    return _quoted(text, unsafe) if text.startswith('"') or unsafe.search(text) else text
+
+
+def flowed(text: str) -> str:
+    """Prose that may have several lines, such as a rule's description, as one safe line."""
+    return shown(" ".join(text.split()))
+
+
+def portable(text: str) -> str:
+    """`text` as a string that every JSON reader accepts, quoted like `shown` only where it is not UTF-8.
+
+    Control characters are left to JSON's own escapes. A text that starts with a double quote is quoted
+    as well, so that a leading double quote always means: undo the quoting.
+    """
+    return _quoted(text, _SURROGATE) if text.startswith('"') or _SURROGATE.search(text) else text
+
+
+def _quoted(text: str, unsafe: re.Pattern[str]) -> str:
+    delimited = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{unsafe.sub(_escaped, delimited)}"'
+
+
+def _escaped(unsafe: re.Match[str]) -> str:
+    return _NAMED.get(unsafe[0]) or "".join(f"\\{byte:03o}" for byte in octets(unsafe[0]))

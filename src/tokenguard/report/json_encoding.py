@@ -1,0 +1,35 @@
+"""JSON that every reader accepts and that is safe to show on a terminal. What it says is the caller's matter."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tokenguard.report.escape import UNSAFE, portable
+
+if TYPE_CHECKING:
+    import re
+
+
+def encode(value: Any, *, indent: int | None = None) -> str:
+    """`value` as JSON text: readable Unicode, with everything that is not UTF-8 quoted by `portable`."""
+    text = json.dumps(_portable(value), ensure_ascii=False, indent=indent)
+    return UNSAFE.sub(_escaped, text)
+
+
+def _portable(value: Any) -> Any:
+    if isinstance(value, str):
+        return portable(value)
+    if isinstance(value, dict):
+        return {key: _portable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_portable(item) for item in value]
+    return value
+
+
+def _escaped(unsafe: re.Match[str]) -> str:
+    character = unsafe[0]
+    if character < " ":  # the encoder has escaped these in strings: this one is its own line end
+        return character
+    utf16 = character.encode("utf-16-be").hex()
+    return "".join(f"\\u{utf16[i : i + 4]}" for i in range(0, len(utf16), 4))

@@ -1,0 +1,72 @@
+"""Where a finding is, for formats that show one entry a finding and path, and that want a file for everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tokenguard.model.finding import Finding, Location
+
+_NO_FILES = frozenset(
+    {
+        "author",
+        "commit message",
+        "committer",
+        "file name",
+        "folder name",
+        "ref name",
+        "tag message",
+        "tagger",
+    },
+)
+"""Paths that name a part of a git object. A file of the same name is taken for that part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One path of a finding, with all its locations there, in the finding's order."""
+
+    finding: Finding
+    path: str
+    locations: tuple[Location, ...]
+
+    @property
+    def first(self) -> Location:
+        """The location that stands for the place."""
+        return self.locations[0]
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the path names a file rather than, say, a commit message."""
+        return self.path not in _NO_FILES
+
+    @property
+    def file(self) -> str:
+        """A path for consumers that insist on a file.
+
+        Parts of git objects are put below `.git/`, where no tracked file can be.
+        """
+        return self.path if self.is_file else f".git/{self.path}"
+
+
+def spread(locations: tuple[Location, ...], limit: int) -> list[Location]:
+    """At most `limit` locations, as many different paths among them as possible, in their order."""
+    seen: set[str] = set()
+    again: list[bool] = []
+    for location in locations:
+        again.append(location.path in seen)
+        seen.add(location.path)
+    chosen = sorted(range(len(locations)), key=again.__getitem__)[:limit]
+    return [locations[index] for index in sorted(chosen)]
+
+
+def places(finding: Finding) -> Iterator[Place]:
+    """The finding's places, in the order in which its locations name them."""
+    by_path: dict[str, list[Location]] = {}
+    for location in finding.locations:
+        by_path.setdefault(location.path, []).append(location)
+    for path, locations in by_path.items():
+        yield Place(finding, path, tuple(locations))
