@@ -219,10 +219,16 @@ def test_no_secret_of_a_reason_reaches_the_report() -> None:
     assert token[12:20] not in repr(allowed)
 
 
+def test_a_token_in_the_place_of_a_rule_is_not_repeated() -> None:
+    token = plant.token(RULE)
+    (line,) = unknown_rules(entries(f"- {{rule: {token}, reason: r}}\n"), plant.RULES)
+    assert token[12:20] not in line
+
+
 def test_an_entry_for_a_rule_that_does_not_exist_is_named() -> None:
     found = entries(f"- {{rule: keebai-api-kye, reason: r}}\n- {{path: a, reason: r}}\n- {{rule: {RULE}, reason: r}}\n")
     assert unknown_rules(found, plant.RULES) == (
-        ".tokenguard.yaml:2: no rule has the id keebai-api-kye; did you mean keebai-api-key?",
+        ".tokenguard.yaml:2: no rule has the id 'keebai-api-kye'; did you mean keebai-api-key?",
     )
 
 

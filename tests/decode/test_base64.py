@@ -13,7 +13,20 @@ from hypothesis import strategies as st
 
 from tokenguard.decode.base64 import Base64
 
-BREAKS = (b"\n", b"\r\n", b"\r\n    ", b"\n\t\t", b"\\n", b"\\r\\n", b'"\n  "', b"' +\n    '", b"\n# ", b"\n// ", b"\n+", b" \\\n")
+BREAKS = (
+    b"\n",
+    b"\r\n",
+    b"\r\n    ",
+    b"\n\t\t",
+    b"\\n",
+    b"\\r\\n",
+    b'"\n  "',
+    b"' +\n    '",
+    b"\n# ",
+    b"\n// ",
+    b"\n+",
+    b" \\\n",
+)
 PREFIXES = st.sampled_from([b"binboi_pat_", b"binboi_live_", b"kbai_pk_"])
 ANY_PREFIX = st.one_of(PREFIXES, st.from_regex(rb"[A-Za-z][A-Za-z0-9_.-]{3,19}", fullmatch=True))
 WORDS = st.text("abcXYZ019 :=\n", max_size=12).map(str.encode)

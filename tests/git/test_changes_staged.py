@@ -209,6 +209,15 @@ def test_whole_index(repository: RepositoryBuilder) -> None:
     assert found.base == commit
 
 
+def test_an_unchanged_index_is_taken_whole_where_that_was_asked_for(repository: RepositoryBuilder) -> None:
+    repository.commit({"a": "1", "b": "2"})
+    git = git_on(repository)
+    assert staged(git, else_all=True) == whole_index(git)
+    repository.add({"b": None})
+    # A commit that only deletes is a commit all the same.
+    assert staged(git, else_all=True).changes == ()
+
+
 def test_one_process(repository: RepositoryBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The start of git is most of what a hook costs."""
     repository.commit({"a": "1"})

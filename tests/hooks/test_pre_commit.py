@@ -13,6 +13,8 @@ import yaml
 
 import plant
 from hooks.workspace import CHECKOUT, Workspace, make_workspace
+from tokenguard.app.hooks import install_hooks
+from tokenguard.git.repository import locate
 
 if TYPE_CHECKING:
     import subprocess
@@ -114,6 +116,14 @@ def test_only_what_is_staged_counts(guarded: Workspace) -> None:
     assert guarded.count() == 3
 
 
+def test_no_module_of_the_repository_is_imported(guarded: Workspace) -> None:
+    """The hook's working folder is the repository: a file there must not stand in for a module."""
+    for name in ("tokenguard", "hyperscan", "click"):
+        guarded.write(f"{name}.py", "open('ran', 'w').close()\n")
+    guarded.commit()
+    assert not (guarded.folder / "ran").exists()
+
+
 def test_all_files_with_nothing_staged_reads_the_whole_index(framework: Framework, guarded: Workspace) -> None:
     """As in CI: a fresh checkout."""
     framework.run(guarded, "run", "--all-files")
@@ -163,18 +173,17 @@ def test_our_native_hook_is_kept_and_run_by_pre_commit(
 ) -> None:
     """Installed after ours, pre-commit calls ours first, with the refs that it does not give its own hooks."""
     monkeypatch.setenv("PRE_COMMIT_HOME", str(framework.store))
-    at = workspace.with_program(real.parent)
-    at.run("tokenguard", "hook", "install")
-    at.write(".pre-commit-config.yaml", "repos: []\n")
-    framework.run(at, "install", "--hook-type", "pre-commit", "--hook-type", "pre-push")
-    assert (at.folder / ".git" / "hooks" / "pre-push.legacy").exists()
-    at.commit()
-    token = leak(at)
-    assert shows(spoken(at.commit(expected=1)), token)
-    at.commit("--no-verify")
-    at.git("branch", "clean", "HEAD~1")
+    install_hooks(locate(workspace.folder), program=str(real))
+    workspace.write(".pre-commit-config.yaml", "repos: []\n")
+    framework.run(workspace, "install", "--hook-type", "pre-commit", "--hook-type", "pre-push")
+    assert (workspace.folder / ".git" / "hooks" / "pre-push.legacy").exists()
+    workspace.commit()
+    token = leak(workspace)
+    assert shows(spoken(workspace.commit(expected=1)), token)
+    workspace.commit("--no-verify")
+    workspace.git("branch", "clean", "HEAD~1")
     # The second ref is the one that pre-commit alone would not see.
-    assert shows(spoken(at.git("push", str(bare.folder), "clean", "HEAD:main", expected=1)), token)
+    assert shows(spoken(workspace.git("push", str(bare.folder), "clean", "HEAD:main", expected=1)), token)
     assert bare.count() == 0
 
 

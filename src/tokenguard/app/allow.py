@@ -178,10 +178,11 @@ def _short(reason: str) -> str:
 def unknown_rules(entries: Iterable[Ignore], rule_ids: Iterable[str]) -> tuple[str, ...]:
     """A line for each entry whose rule is none of those known: misspelt, or from a rule file that is not loaded."""
     from tokenguard.config.keys import nearest
+    from tokenguard.config.strict_yaml import shown
 
     known = frozenset(rule_ids)
     return tuple(
-        f"{entry.where}: no rule has the id {entry.rule}; {nearest(entry.rule, known)}"
+        f"{entry.where}: no rule has the id {shown(entry.rule)}; {nearest(entry.rule, known)}"
         for entry in entries
         if entry.rule is not None and entry.rule not in known
     )

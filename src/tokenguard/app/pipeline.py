@@ -183,11 +183,14 @@ class _Task:
         for container, hits in self._containers.values():
             if not container.recognises(self._head, hits):
                 continue
-            for member in container.members(self._blob, self._budget):
-                if isinstance(member, Skipped):
-                    self.skipped.append(member)
-                else:
-                    self._member(member)
+            try:
+                for member in container.members(self._blob, self._budget):
+                    if isinstance(member, Skipped):
+                        self.skipped.append(member)
+                    else:
+                        self._member(member)
+            except Exception as error:  # noqa: BLE001 - one archive nobody foresaw must not end the scan
+                self.skip(f"could not be unpacked ({container.name}: {type(error).__name__}); please report this")
 
     def _member(self, blob: Blob) -> None:
         task = _Task(self._scanner, blob, self._budget, self._depth + 1)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import click
 
 USAGE = 2
+INCOMPLETE = 3
 INTERRUPTED = 130
 
 
@@ -27,7 +28,8 @@ def main() -> None:
     _no_core_dump()
     arguments = sys.argv[1:]
     try:
-        code = _hook(arguments) if arguments[:2] == ["hook", "run"] and "--help" not in arguments else _click(arguments)
+        in_hook = arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"])
+        code = _hook(arguments) if in_hook else _click(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
         code = _closed_pipe()
@@ -36,7 +38,19 @@ def main() -> None:
     except TokenguardError as error:
         complain(str(error))
         code = error.exit_code
+    except Exception as error:  # noqa: BLE001 - a fault of ours: not silent, not clean, and no value in its message
+        complain(f"internal error, nothing can be said about the rest: {fault(error)}; please report this")
+        code = INCOMPLETE
     sys.exit(code)
+
+
+def fault(error: BaseException) -> str:
+    """Kind and place of an unforeseen exception; its message may hold data and is left out."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last is not None else ""
+    return f"{type(error).__name__}{where}"
 
 
 def complain(message: str) -> None:
@@ -82,7 +96,7 @@ def _closed_pipe() -> int:
     """The reader of our output went away: what it did not read is lost, and so the outcome is not known to it."""
     with contextlib.suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 3
+    return INCOMPLETE
 
 
 def _no_core_dump() -> None:

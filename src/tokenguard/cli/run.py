@@ -18,10 +18,10 @@ from tokenguard.app.detector import Detector
 from tokenguard.app.judge import Sight, judged
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.session import Progress, Session, Silence
-from tokenguard.cli.main import complain
+from tokenguard.cli.main import complain, fault
 from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.settings import Settings
-from tokenguard.errors import OperationError, OutputError
+from tokenguard.errors import OperationError, OutputError, TokenguardError
 from tokenguard.model import Report, Severity, State
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
@@ -63,6 +63,10 @@ def run_scan(run: Run, options: ScanOptions) -> int:
         collector.problem("failed", "the scan", str(error))
     except MemoryError:
         collector.problem("memory", "the scan", "out of memory; use fewer --jobs")
+    except TokenguardError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what was found before a fault of ours is not lost
+        collector.problem("internal", "the scan", f"internal error: {fault(error)}; please report this")
     finally:
         close()
     outcome = judged(collector, ruleset, run.sight, settings)

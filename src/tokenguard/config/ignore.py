@@ -16,7 +16,7 @@ _MAX_ENTRIES = 1000
 """Each is tried on each path: a bound on what a scanned repository can cost. A baseline has none of this."""
 _MAX_REASON = 500
 _KEYS = ("path", "rule", "fingerprint", "reason", "expires")
-RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+RULE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 FINGERPRINT = re.compile(r"[0-9a-f]{32}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 

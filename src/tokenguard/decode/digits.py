@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -49,52 +49,66 @@ class DigitScript:
         Readings in which the hit itself is not ASCII are left out, since prefixes are.
         """
         low = max(0, start - LOOK_BACK)
-        stretch = _Stretch(self.pieces, bytes(data[low : end + LOOK_AHEAD]), start - low)
-        hit = bisect_left(stretch.offsets, start - low), bisect_left(stretch.offsets, end - low)
+        stretch = _Stretch(self.pieces, bytes(data[low : end + LOOK_AHEAD]), low, start)
+        hit = bisect_left(stretch.offsets, start), bisect_left(stretch.offsets, end)
         if hit[0] == hit[1]:
             return
-        # A byte may begin in digits before the stretch's first, of which then only the low bits are of interest.
-        phases = math.lcm(8, self.bits) // self.bits
-        digits = self.zero * phases + b"".join(stretch.parts)
-        offsets = [low + offset for offset in (stretch.offsets[0],) * phases + tuple(stretch.offsets)]
-        for stop in stretch.ends(hit[1]):
-            for phase in range(phases):
-                reading = self._reading(digits[phase : phases + stop], offsets[phase:])
-                if self._within(reading.inner, hit[0] + phases - phase, hit[1] + phases - phase).isascii():
-                    yield reading
+        ends = stretch.ends(hit[1])
+        for missing in range(math.lcm(8, self.bits) // self.bits):
+            if self._is_ascii(stretch.digits[: hit[1]], hit[0], missing):
+                for stop in ends:
+                    yield self._reading(stretch.digits[:stop], stretch.offsets[:stop], missing)
 
-    def _reading(self, digits: bytes, offsets: Sequence[int]) -> Unwrapped:
-        inner = self.decode(digits)
-        outer = [offsets[index * 8 // self.bits] for index in range(len(inner))]
-        last = -(-len(inner) * 8 // self.bits) - 1
-        return Unwrapped(self.name, inner, (*outer, offsets[last] + 1))
+    def _reading(self, digits: bytes, offsets: list[int], missing: int) -> Unwrapped:
+        """The bytes, if of the group of digits that the stretch begins with so many are `missing` in front of it.
 
-    def _within(self, inner: bytes, first: int, end: int) -> bytes:
-        """The whole bytes that the digits from `first` to `end` give."""
-        return inner[-(-first * self.bits // 8) : end * self.bits // 8]
+        A byte that begins in one of those is right in its low bits only.
+        """
+        skipped = missing * self.bits // 8
+        inner = self.decode(self.zero * missing + digits)
+        outer = self._begins([offsets[0]] * missing + offsets, len(inner))
+        last = -(-len(inner) * 8 // self.bits) - missing - 1
+        return Unwrapped(self.name, inner[skipped:], (*outer[skipped:], offsets[max(0, last)] + 1))
+
+    def _begins(self, offsets: list[int], count: int) -> list[int]:
+        """Of each of `count` bytes, the offset of the digit that it begins in."""
+        group = math.lcm(8, self.bits)
+        begins = [0] * count
+        for index in range(min(group // 8, count)):
+            begins[index :: group // 8] = offsets[
+                index * 8 // self.bits : -(-count * 8 // self.bits) : group // self.bits
+            ]
+        return begins
+
+    def _is_ascii(self, digits: bytes, first: int, missing: int) -> bool:
+        """Whether all whole bytes from the digit `first` on are."""
+        inner = self.decode(self.zero * missing + digits)
+        return inner[-(-(first + missing) * self.bits // 8) :].isascii()
 
 
 class _Stretch:
     """The digits around a hit, what stands between them left out."""
 
-    def __init__(self, pieces: re.Pattern[bytes], region: bytes, hit: int) -> None:
+    def __init__(self, pieces: re.Pattern[bytes], region: bytes, low: int, start: int) -> None:
+        """`region`: the data from offset `low` on; `start`: offset of the hit."""
         self._pieces = pieces
         self._region = region
+        self._low = low
+        self._parts: list[bytes] = []
         self._stops: list[int] = []
         """After how many digits there is something else, or a symbol."""
-        self.parts: list[bytes] = []
-        """The digits, in runs."""
         self.offsets: list[int] = []
-        """Where in the region each digit stands."""
-        self._before(hit)
+        """Where in the data each digit stands."""
+        self._before(start - low)
         # The hit is digits, whatever the bytes before it would make of its first ones: `\\n` before `nYm9p`.
-        self._take(hit, len(region))
+        self._take(start - low, len(region))
+        self.digits = b"".join(self._parts)
 
     def _before(self, hit: int) -> None:
         """Take what leads up to the hit: where it is broken off, all anew."""
         position = 0
         while (position := self._take(position, hit)) < hit:
-            self.parts.clear()
+            self._parts.clear()
             self.offsets.clear()
             position += 1
         self._stops.clear()
@@ -106,8 +120,8 @@ class _Stretch:
             if piece.lastgroup in {"symbol", "gap"}:
                 self._stops.append(len(self.offsets))
             if piece.lastgroup in {"symbol", "digits"}:
-                self.parts.append(piece.group())
-                self.offsets.extend(range(*piece.span()))
+                self._parts.append(piece.group())
+                self.offsets.extend(range(self._low + piece.start(), self._low + position))
         return position
 
     def ends(self, after: int) -> list[int]:

@@ -39,7 +39,7 @@ def partly_written(prefix: bytes, lead: bytes, escapes: tuple[Escape, ...]) -> I
     if special is None:
         return
     plain = prefix[: special.start()]
-    if len(plain + lead) >= MIN_LITERAL:
+    if special.group() != lead and len(plain + lead) >= MIN_LITERAL:
         yield plain + lead
         return
     for escape in escapes:

@@ -103,7 +103,8 @@ class _Archive:
         infos = sorted(directory.infolist(), key=lambda info: info.header_offset)
         yield from self._texts(directory.comment, infos)
         end = 0
-        for info, until in zip(infos, [*(info.header_offset for info in infos[1:]), directory.start_dir], strict=True):
+        ends = [*(info.header_offset for info in infos), directory.start_dir][1:]
+        for info, until in zip(infos, ends, strict=True):
             yield from self._unlisted(end, info.header_offset)
             self._budget.charge_member()
             try:

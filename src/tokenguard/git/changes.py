@@ -30,9 +30,10 @@ from tokenguard.model import Skipped
 _GLOB = frozenset("*?[\\")
 
 
-def staged(git: Git) -> ChangeSet:
+def staged(git: Git, *, else_all: bool = False) -> ChangeSet:
     """The index against HEAD, and in a merge against all that will be parents; before a first commit, all of it.
 
+    With `else_all` an index that is the same as HEAD is taken whole: so it is when pre-commit runs on all files.
     One git process, two more in a merge.
 
     Raises:
@@ -43,6 +44,8 @@ def staged(git: Git) -> ChangeSet:
     except GitError:
         if git.try_run("rev-parse", "--verify", "--quiet", "HEAD")[0] == 0:
             raise
+        return whole_index(git)
+    if else_all and not differences:
         return whole_index(git)
     for parent in _merge_heads(git):
         differences = _different_in_both(differences, index_differences(git, parent))

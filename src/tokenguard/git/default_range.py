@@ -13,7 +13,7 @@ from tokenguard.config.ci import CiRange, PreCommitRange, ci_range
 from tokenguard.errors import RangeError
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.changes import commits, push
-from tokenguard.git.revisions import commit_named, look_up, shallow_commits
+from tokenguard.git.revisions import commit_named, resolve, shallow_commits
 from tokenguard.git.runner import Git
 
 _NOTHING = "0" * 40
@@ -29,7 +29,8 @@ def default_ranges(git: Git, environ: Mapping[str, str]) -> tuple[str, ...]:
     job = ci_range(environ)
     if job is not None:
         return ci_ranges(git, job)
-    if commit_named(git, "@{upstream}") is not None:
+    # Of cat-file, which looks names up elsewhere, a missing upstream is the end.
+    if git.try_run("rev-parse", "--verify", "--quiet", "@{upstream}^{commit}")[0] == 0:
         return ("@{upstream}..HEAD",)
     raise RangeError(
         "no range: this is no CI job of a push or merge request, and the current branch has no upstream",
@@ -60,7 +61,7 @@ def pre_commit_changes(git: Git, pushed: PreCommitRange) -> ChangeSet:
     names = (pushed.ref,) if pushed.ref else ()
     if pushed.base is not None:
         return replace(commits(git, (f"{pushed.base}..{pushed.head}",)), source="push", names=names)
-    head = None if "\n" in pushed.head else look_up(git, (pushed.head,))[0]
-    if head is None:
-        raise RangeError("PRE_COMMIT_LOCAL_BRANCH: names nothing in this repository", remedy="give the range by hand")
-    return push(git, (f"{pushed.head} {head.oid} {pushed.ref or pushed.head} {_NOTHING}",), pushed.remote)
+    tips = resolve(git, (pushed.head,))
+    if len(tips.wanted) != 1:
+        raise RangeError("PRE_COMMIT_LOCAL_BRANCH: names no commit of this repository", remedy="give the range by hand")
+    return push(git, (f"{pushed.head} {tips.wanted[0]} {pushed.ref or pushed.head} {_NOTHING}",), pushed.remote)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from tokenguard.errors import RangeError
+from tokenguard.errors import GitError, RangeError
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.runner import Git
 from tokenguard.model import Skipped
@@ -161,6 +161,29 @@ def shallow_commits(git: Git) -> frozenset[str]:
     except FileNotFoundError:
         return frozenset()
     return frozenset(text.split())
+
+
+def file_at(git: Git, revision: str, path: str, limit: int) -> bytes | None:
+    """A file as it stood in a revision; None where there was none.
+
+    Raises:
+        GitError: it is larger than `limit` bytes, or cannot be read.
+    """
+    # Of cat-file, a file that is not there and one whose content is missing look the same.
+    code, found, _ = git.try_run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}:{path}")
+    if code != 0:
+        return None
+    oid = found.decode("ascii").strip()
+    with ObjectReader(git) as objects:
+        try:
+            content = objects.open(oid)
+            if content.kind != "blob":
+                return None
+            if content.remaining > limit:
+                raise GitError(f"{path} in {revision}: larger than {limit:,} bytes")
+            return objects.read(oid)
+        except UnreadableObjectError as error:
+            raise GitError(f"{path} in {revision}: {error}", remedy="run: git fsck") from None
 
 
 def tag_chain(git: Git, tags: Iterable[str]) -> tuple[str, ...]:

@@ -1,0 +1,75 @@
+"""One scan from settings to outcome: the stages made ready, the scan itself, and the judgement of what it found.
+
+Whatever ends a scan early, what was found until then is in the report, and the report is incomplete.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from tokenguard.app.collect import Collector
+from tokenguard.app.detector import Detector
+from tokenguard.app.judge import Outcome, Sight, judged
+from tokenguard.app.session import Progress, Session, Silence
+from tokenguard.config.settings import Settings
+from tokenguard.errors import OperationError, TokenguardError
+from tokenguard.model import RuleSet
+
+Scan = Callable[[Session], None]
+
+
+def perform(
+    sight: Sight,
+    settings: Settings,
+    ruleset: RuleSet,
+    scan: Scan,
+    *,
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Run `scan` and judge what it collected. `cache` is used where the settings say so.
+
+    Raises:
+        UsageError: what was asked for makes no sense; nothing was scanned, or nothing that could be judged.
+    """
+    collector = Collector(ruleset)
+    kept = cache if settings.cache else None
+    session = Session(
+        detector=Detector(ruleset, kept),
+        collector=collector,
+        jobs=settings.jobs or _processors(),
+        max_size=settings.max_size,
+        respect_gitignore=settings.respect_gitignore,
+        cache=kept,
+        progress=progress or Silence(),
+    )
+    try:
+        scan(session)
+    except OperationError as error:
+        collector.problem("failed", "the scan", str(error))
+    except MemoryError:
+        collector.problem("memory", "the scan", "out of memory; use fewer --jobs")
+    except TokenguardError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what was found before a fault of ours is not lost
+        collector.problem("internal", "the scan", f"internal error: {fault(error)}; please report this")
+    finally:
+        collector.close()
+    return judged(collector, ruleset, sight, settings)
+
+
+def fault(error: BaseException) -> str:
+    """Kind and place of an unforeseen exception; its message may hold data and is left out."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last is not None else ""
+    return f"{type(error).__name__}{where}"
+
+
+def _processors() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
