@@ -49,7 +49,7 @@ package: $(VENV)/.dev ## build wheel and sdist, install each elsewhere, scan a p
 
 bench: $(VENV)/.bench ## measure against other scanners: make bench REPO=path
 	@test -n "$(REPO)" || { echo 'make bench: name a repository: make bench REPO=path' >&2; exit 2; }
-	$(BIN)/python bench/run.py "$(REPO)"
+	$(BIN)/python -m bench --repo "$(REPO)"
 
 soak: $(VENV)/.dev ## the long fault runs that `make test` leaves out
 	$(PYTEST) -m soak tests

@@ -70,3 +70,14 @@ class GitError(OperationError):
 
 class OutputError(OperationError):
     """A report could not be written."""
+
+
+def fault(error: BaseException) -> str:
+    """Kind and place of an unforeseen exception. Its message is left out: it may hold data."""
+    last = error.__traceback__
+    while last is not None and last.tb_next is not None:
+        last = last.tb_next
+    if last is None:
+        return type(error).__name__
+    file = last.tb_frame.f_code.co_filename.replace("\\", "/").rpartition("/")[2]
+    return f"{type(error).__name__} at {file}:{last.tb_lineno}"

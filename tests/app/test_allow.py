@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 from datetime import date
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -18,6 +19,9 @@ from tokenguard.config.ignore import Ignore
 from tokenguard.config.path_glob import PathGlob
 from tokenguard.model import Allowance, Finding, Location, Rule, RuleSet, Severity, SuppressedBy
 from tokenguard.scan.redact import Redactor
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 RULE = plant.KEEBAI
 TODAY = date(2027, 1, 31)
@@ -90,6 +94,28 @@ def test_what_lies_in_an_archive_goes_by_the_archives_path() -> None:
     packed = replace(finding(), locations=(replace(place("x/a.zip"), via=("zip:conf/a.env",)),))
     assert judge(packed, settled=Allowances(entries=entries("- {path: conf/a.env, reason: r}\n"))).findings == (packed,)
     assert judge(packed, settled=Allowances(entries=entries("- {path: '*.zip', reason: r}\n"))).findings == ()
+
+
+@pytest.mark.parametrize("named", ["{top}/conf/a.env", "../conf/a.env", "./../conf/a.env", "{link}/conf/a.env"])
+def test_files_go_by_their_path_from_the_top_however_they_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, named: str
+) -> None:
+    top, link = tmp_path / "top", tmp_path / "link"
+    (top / "conf").mkdir(parents=True)
+    (top / "sub" / "conf").mkdir(parents=True)
+    link.symlink_to(top)
+    monkeypatch.chdir(top / "sub")
+    found = finding(named.format(top=top, link=link), "conf/a.env", "../../elsewhere/conf/a.env")
+    baseline = Baseline({Known(found.fingerprint, RULE, "conf/a.env"): "r"})
+    for settled in (Allowances(entries=entries("- {path: /conf/*.env, reason: r}\n")), Allowances(baseline=baseline)):
+        verdict = judge(found, settled=replace(settled, top=top))
+        assert paths(verdict.findings[0]) == ["conf/a.env", "../../elsewhere/conf/a.env"]
+
+
+def test_places_in_a_repository_are_named_from_its_top_already(tmp_path: Path) -> None:
+    found = replace(finding(), locations=(replace(place("conf/a.env"), source="git"),))
+    settled = Allowances(entries=entries("- {path: /conf/*.env, reason: r}\n"), top=tmp_path)
+    assert judge(found, settled=settled).findings == ()
 
 
 @pytest.mark.parametrize(("today", "counts"), [(date(2027, 1, 30), 0), (TODAY, 1), (date(2028, 1, 1), 1)])
@@ -174,7 +200,7 @@ def test_what_a_change_allows_itself_is_named_and_strictly_does_not_count(kind: 
     found = finding("a")
     proposed = proposals(found)[kind]
     lenient, strict = (judge(found, proposal=Proposal(proposed, strict=strict)) for strict in (False, True))
-    assert lenient.findings == lenient.refused == ()
+    assert (lenient.findings, lenient.refused) == ((), ())
     (allowed,) = lenient.suppressed
     assert (allowed.in_change, allowed.reason, paths(allowed.finding)) == (True, "why", ["a"])
     assert (strict.findings, strict.suppressed, strict.refused) == ((found,), (), (allowed,))

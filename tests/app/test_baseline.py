@@ -180,7 +180,9 @@ fingerprints = st.binary(min_size=16, max_size=16).map(bytes.hex)
 rule_ids = st.sampled_from((*plant.RULES, "x", "a" * 300))
 paths = st.binary(min_size=1, max_size=30).map(lambda octets: os.fsdecode(octets.replace(b"\0", b"/")))
 knowns = st.builds(Known, fingerprints, rule_ids, st.none() | paths)
-reasons = st.text(string.printable + "é…", min_size=1, max_size=20).map(lambda text: " ".join(text.split())).filter(bool)
+reasons = (
+    st.text(string.printable + "é…", min_size=1, max_size=20).map(lambda text: " ".join(text.split())).filter(bool)
+)
 baselines = st.dictionaries(knowns, reasons, max_size=4).map(Baseline)
 
 
@@ -193,7 +195,9 @@ def test_what_is_written_is_read_back(made: Baseline) -> None:
 
 
 @given(baselines, baselines, st.data())
-def test_both_sides_of_a_merge_in_any_order_are_one_baseline(ours: Baseline, theirs: Baseline, data: st.DataObject) -> None:
+def test_both_sides_of_a_merge_in_any_order_are_one_baseline(
+    ours: Baseline, theirs: Baseline, data: st.DataObject
+) -> None:
     lines = [*render(ours).splitlines()[1:], *render(theirs).splitlines()[1:]]
     lines = data.draw(st.permutations(lines))
     merged = parse("\n".join((HEADER, *lines)).encode(), NAME)

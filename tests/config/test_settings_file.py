@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import plant
-from tokenguard.config.file import FileSettings, inside, parse, read, read_inside, user_file
+from tokenguard.config.file import inside, parse, read, read_inside, user_file
 from tokenguard.config.ignore import Ignore
 from tokenguard.config.path_glob import PathGlob
-from tokenguard.config.settings import Layer, Provenance, Setting
+from tokenguard.config.settings import FileSettings, Layer, Provenance, Setting
 from tokenguard.config.strict_yaml import MAX_BYTES, MappingNode, Node, ScalarNode, SequenceNode, compose
 from tokenguard.errors import ConfigError, TokenguardError
 from tokenguard.model import Severity

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tokenguard.config.display import Shown, described, without_login
-from tokenguard.config.file import FileSettings, parse
+from tokenguard.config.file import parse
 from tokenguard.config.keys import KEYS, size
 from tokenguard.config.resolve import resolve
-from tokenguard.config.settings import Layer, Settings
+from tokenguard.config.settings import FileSettings, Layer, Settings
 from tokenguard.errors import ConfigError
 from tokenguard.model import Severity
 

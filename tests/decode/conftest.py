@@ -138,6 +138,18 @@ def unpacked(request: pytest.FixtureRequest) -> Callable[..., Unpacked]:
     return lambda data, budget=None: unpack(blob(data, stream=request.param == "stream"), budget)
 
 
+@pytest.fixture(scope="session")
+def unpack_all() -> Callable[..., Unpacked]:
+    """`unpack_all(blob, budget)`: all that comes out of a blob."""
+    return unpack
+
+
+@pytest.fixture(scope="session")
+def blob_of() -> Callable[..., Blob]:
+    """`blob_of(data, stream=True)`: a blob of these bytes, in a stream or as a file that can be sought in."""
+    return blob
+
+
 @pytest.fixture
 def token(fresh_token: Callable[[str], str]) -> bytes:
     """A new Binboi access token."""

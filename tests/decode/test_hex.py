@@ -6,6 +6,7 @@ import secrets
 import shutil
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from tokenguard.decode.hex import Hex
 
-Find = Callable[..., set[object]]
+Find = Callable[..., set[Any]]
 PREFIXES = st.sampled_from([b"binboi_pat_", b"binboi_live_", b"kbai_pk_"])
 ANY_PREFIX = st.one_of(PREFIXES, st.from_regex(rb"[A-Za-z][A-Za-z0-9_.-]{3,19}", fullmatch=True))
 WORDS = st.text("abcXYZ019 :=\n", max_size=12).map(str.encode)

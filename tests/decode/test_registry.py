@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import zlib
 from pathlib import Path
 
@@ -49,8 +51,15 @@ def test_no_trigger_hits_in_ordinary_text() -> None:
             assert trigger.literal.lower() not in folded if trigger.caseless else trigger.literal not in text
 
 
+def test_what_containers_need_is_loaded_only_for_them() -> None:
+    """It is part of the start-up of a hook."""
+    code = "import sys, tokenguard.decode.registry; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"bz2", "gzip", "lzma", "struct", "tarfile", "tempfile", "zipfile", "zlib"} & set(loaded)
+
+
 def test_names_are_unique() -> None:
-    names = [wrapping.name for wrapping in (*TEXT, *CONTAINERS)]
+    names = [wrapping.name for wrapping in TEXT] + [container.name for container in CONTAINERS]
     assert len(names) == len(set(names))
 
 

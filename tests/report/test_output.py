@@ -87,14 +87,14 @@ def test_a_full_disk_is_one_clear_line(tmp_path: Path) -> None:
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, previous)
-    assert str(raised.value) == f"cannot write the report to {path}: File too large"
+    assert str(raised.value) == f"cannot write the report to {path}: File too large; make room there or name another place"
     assert raised.value.exit_code == 3
     assert path.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
 
 
 def test_a_full_device_is_one_clear_line() -> None:
-    with pytest.raises(OutputError, match=r"^cannot write the report to /dev/full: No space left on device$"):
+    with pytest.raises(OutputError, match=r"^cannot write the report to /dev/full: No space left on device; "):
         write_file("/dev/full", _write)
 
 

@@ -6,8 +6,10 @@ held before it (settled), so that no change can wave itself through in silence.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenguard.app.baseline import Baseline
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _REASONS_LISTED = 5
 _MAX_REASON = 500
 _PATHS_REMEMBERED = 1024
+_FILES = "files"
+"""The source whose locations are named from the working folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Allowances:
     """What stands beside a secret, by fingerprint and place."""
     entries: tuple[Ignore, ...] = ()
     baseline: Baseline = field(default_factory=Baseline)
+    top: Path | None = None
+    """The folder that the paths of entries and baseline start at, where the scan was of files in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,7 @@ class _Judge:
         self._in_change = in_change
         # A finding in a large file has thousands of locations on one path.
         self._on_path = lru_cache(maxsize=_PATHS_REMEMBERED)(self._entries_on)
+        self._below = lru_cache(maxsize=_PATHS_REMEMBERED)(partial(_below, os.path.realpath(allowances.top or "")))
 
     def cause(self, finding: Finding, location: Location) -> _Cause | None:
         """The first allowance that covers the location: inline, then configuration, then baseline."""
@@ -122,7 +129,7 @@ class _Judge:
         for entry in self._covering(finding, location):
             if not self._past(entry):
                 return _Cause(SuppressedBy.CONFIG, entry.reason, self._in_change, entry.expires)
-        known = self._allowances.baseline.reason(finding, location.path)
+        known = self._allowances.baseline.reason(finding, self._path(location))
         return None if known is None else _Cause(SuppressedBy.BASELINE, known, self._in_change)
 
     def expired(self, finding: Finding, location: Location) -> Iterator[Ignore]:
@@ -130,15 +137,30 @@ class _Judge:
         return (entry for entry in self._covering(finding, location) if self._past(entry))
 
     def _covering(self, finding: Finding, location: Location) -> Iterator[Ignore]:
-        for entry in self._on_path(location.path):
+        for entry in self._on_path(self._path(location)):
             if entry.rule in {None, finding.rule_id} and entry.fingerprint in {None, finding.fingerprint}:
                 yield entry
+
+    def _path(self, location: Location) -> str:
+        # Files are reported as the user would name them, from the working folder or from the root; all other
+        # places from the top of their repository.
+        if self._allowances.top is None or location.source != _FILES:
+            return location.path
+        return self._below(location.path)
 
     def _entries_on(self, path: str) -> tuple[Ignore, ...]:
         return tuple(each for each in self._allowances.entries if each.path is None or each.path.matches(path))
 
     def _past(self, entry: Ignore) -> bool:
         return entry.expires is not None and entry.expires <= self._day
+
+
+def _below(top: str, path: str) -> str:
+    """The path of a file from the folder `top`, with forward slashes; as it is where the file lies elsewhere."""
+    folder, name = os.path.split(path)
+    # The file itself may be a link, and was not followed.
+    whole = Path(os.path.realpath(folder), name)
+    return whole.relative_to(top).as_posix() if whole.is_relative_to(top) else path
 
 
 def _judged(finding: Finding, judges: Sequence[_Judge], *, strict: bool, clean: Callable[[str], str]) -> _Outcome:

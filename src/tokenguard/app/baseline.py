@@ -236,4 +236,4 @@ def write(path: Path, baseline: Baseline) -> None:
     def put(out: TextIO) -> None:
         out.write(render(baseline))
 
-    write_file(path, put)
+    write_file(path, put, "the baseline")

@@ -7,20 +7,19 @@ change without a secret costs the reading of the new blobs alone.
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from tokenguard.app.collect import origin_location
 from tokenguard.app.pipeline import BlobScanner, Scanned
-from tokenguard.app.session import Session, in_threads
+from tokenguard.app.objects import sift_objects
+from tokenguard.app.session import Session
 from tokenguard.errors import GitError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath
 from tokenguard.git.history import History, Person
 from tokenguard.git.objects import Census, ObjectReader, UnreadableObjectError, shards_of
 from tokenguard.git.runner import Git
-from tokenguard.git.sift import Sifter
 from tokenguard.model import Allowance, Blob, Location, Match, Origin
 from tokenguard.sources.object_text import texts
 
@@ -188,22 +187,9 @@ class _ChangeScan:
 
     def _sifted(self, kind: str, oids: Collection[str]) -> list[str]:
         """Those of many objects in which stage 1 hits, and those at which git broke off."""
-        session, census, lock = self._session, Census(), threading.Lock()
-        found: set[str] = set()
-        waiting = shards_of(self._git, (oid.encode() for oid in oids), census)
-
-        def sift() -> None:
-            sifter = Sifter(self._git, session.detector.scratch().first_hit)
-            while True:
-                with lock:
-                    shard = next(waiting, None)
-                if shard is None:
-                    break
-                session.progress.expect(shard.size)
-                sifter.sift(shard, session.progress.advance)
-            found.update(sifter.outcome.hits, sifter.outcome.doubtful)
-
-        in_threads(session.jobs, sift)
+        session, census = self._session, Census()
+        listing = shards_of(self._git, (oid.encode() for oid in oids), census)
+        found = set(sift_objects(session, self._git, listing))
         for oid in census.missing:
             session.collector.skip(f"object {oid}", f"missing from the object database; {_REMEDY}")
         self._count(kind, census.objects, census.content)

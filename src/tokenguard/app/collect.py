@@ -25,6 +25,10 @@ from tokenguard.scan.redact import Redactor
 Locate = Callable[[Match], Iterable[Location]]
 
 
+class ScanEnded(Exception):  # noqa: N818 - no error: it stops the threads that a scan left behind
+    """The collector takes nothing more."""
+
+
 @dataclass(slots=True)
 class _Seen:
     match: Match
@@ -38,20 +42,32 @@ class Collector:
         self._ruleset = ruleset
         self._redactor = Redactor(ruleset)
         self._lock = threading.Lock()
+        self._closed = False
         self._seen: dict[tuple[str, str], _Seen] = {}
         self._skipped: dict[Skipped, None] = {}
         self._problems: list[Problem] = []
         self._counts = {"blobs": 0, "bytes": 0, "commits": 0, "samples": 0}
 
+    def close(self) -> None:
+        """Take nothing more: threads that outlive a scan that ended early must not change its report."""
+        with self._lock:
+            self._closed = True
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise ScanEnded
+
     def clean(self, text: str) -> str:
         """A text that will be shown, without the secrets in it."""
         return self._redactor.clean(text)
 
-    def add(self, scanned: Scanned, locate: Locate | None = None) -> None:
-        """Take the outcome of one blob; `locate` gives the places of a match, its own origin by default."""
-        with self._lock:
-            self._counts["blobs"] += 1
-            self._counts["bytes"] += scanned.size
+    def add(self, scanned: Scanned, locate: Locate | None = None, *, counted: bool = True) -> None:
+        """Take the outcome of one blob; `locate` gives the places of a match, its own origin by default.
+
+        Not `counted`: what was scanned is no blob that anybody would count, such as the names in a folder.
+        """
+        if counted:
+            self.count(blobs=1, bytes=scanned.size)
         self.add_matches(scanned.matches, locate)
         for skipped in scanned.skipped:
             self.skip(skipped.what, skipped.why)
@@ -64,6 +80,7 @@ class Collector:
                 continue
             places = [self._cleaned(place) for place in (locate or origin_location)(match)]
             with self._lock:
+                self._check_open()
                 seen = self._seen.setdefault((match.rule_id, match.fingerprint), _Seen(match))
                 for place in places:
                     if seen.places.get(place) is None:
@@ -73,18 +90,21 @@ class Collector:
         """Note something that was not read."""
         skipped = Skipped(self.clean(what), self.clean(why))
         with self._lock:
+            self._check_open()
             self._skipped[skipped] = None
 
     def problem(self, code: str, what: str, why: str) -> None:
         """Note something that went wrong as a whole."""
         problem = Problem(code, self.clean(what), self.clean(why))
         with self._lock:
+            self._check_open()
             if problem not in self._problems:
                 self._problems.append(problem)
 
     def count(self, **counts: int) -> None:
         """Add to the coverage: blobs, bytes, commits, samples."""
         with self._lock:
+            self._check_open()
             for name, number in counts.items():
                 self._counts[name] += number
 

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from tokenguard.app.pipeline import BlobScanner
 from tokenguard.app.session import Session, in_threads
+from tokenguard.errors import UsageError
 from tokenguard.model import Blob, Origin, Reader, Skipped
-from tokenguard.sources.files import FileSource, reason
+from tokenguard.sources.files import FILE_NAMES, FileSource, reason
 
 _AT_ONCE = 64
 """Files that a thread takes at once."""
 
 
 def scan_files(session: Session, paths: Sequence[str]) -> None:
-    """Scan each path with everything below it; folders' names and files' names too."""
+    """Scan each path with everything below it; folders' names and files' names too.
+
+    Raises:
+        UsageError: there is nothing at one of the paths; nothing was scanned then.
+    """
+    for path in paths:
+        _require(path)
     for path in paths:
         source = FileSource(excluded=ignored(path) if session.respect_gitignore else None, max_size=session.max_size)
-        scan_blobs(session, source.walk(path))
+        folder, name = os.path.split(path.rstrip(os.sep))
+        scan_blobs(session, itertools.chain([source.names(folder or ".", [name])], source.walk(path)))
+
+
+def _require(path: str) -> None:
+    """What was never there is a slip of who typed it, and no part of a scan; what cannot be read is reported."""
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        raise UsageError(f"{path}: no such file or folder", remedy="correct the path; nothing was scanned") from None
+    except OSError:
+        return
 
 
 def scan_stream(session: Session, reader: Reader, name: str) -> None:
@@ -55,7 +74,7 @@ def scan_one(session: Session, scanner: BlobScanner, blob: Blob) -> None:
     except OSError as error:
         session.collector.skip(blob.origin.path, reason(error))
         return
-    session.collector.add(scanned)
+    session.collector.add(scanned, counted=blob.origin.via != FILE_NAMES)
     session.progress.advance(scanned.size)
 
 

@@ -14,13 +14,13 @@ from tokenguard.app.detector import Detector
 from tokenguard.app.judge import Outcome, Sight, judged
 from tokenguard.app.session import Progress, Session, Silence
 from tokenguard.config.settings import Settings
-from tokenguard.errors import OperationError, TokenguardError
+from tokenguard.errors import OperationError, TokenguardError, fault
 from tokenguard.model import RuleSet
 
 Scan = Callable[[Session], None]
 
 
-def perform(
+def perform(  # noqa: PLR0913 - two may be left out
     sight: Sight,
     settings: Settings,
     ruleset: RuleSet,
@@ -58,15 +58,6 @@ def perform(
     finally:
         collector.close()
     return judged(collector, ruleset, sight, settings)
-
-
-def fault(error: BaseException) -> str:
-    """Kind and place of an unforeseen exception; its message may hold data and is left out."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last is not None else ""
-    return f"{type(error).__name__}{where}"
 
 
 def _processors() -> int:

@@ -5,6 +5,8 @@ A BlobScanner belongs to one thread. Raw values live here only between a hit and
 
 from __future__ import annotations
 
+import itertools
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -74,6 +76,9 @@ class BlobScanner:
         return self._buffers[depth]
 
 
+_Specificity = tuple[bool, bool, int]
+
+
 class _Enough(Exception):  # noqa: N818 - no error: a blob has given all that is kept of one
     pass
 
@@ -82,7 +87,7 @@ class _Enough(Exception):  # noqa: N818 - no error: a blob has given all that is
 class _Kept:
     start: int
     end: int
-    specificity: tuple[bool, int]
+    specificity: _Specificity
     match: Match
 
 
@@ -245,18 +250,39 @@ def _batches(window: Window, ask: Callable[[memoryview, int], list[Hit]]) -> Ite
         after, begin = until, max(0, until - MARGIN)
 
 
-def _specificity(found: Found) -> tuple[bool, int]:
-    """Rules that describe a token come first, then those with the longer fixed prefix."""
-    return found.rule.token is not None, len(found.rule.literal_prefix)
+def _specificity(found: Found) -> _Specificity:
+    """Rules that describe a token come first, those that came with what is scanned last; then the longer fixed prefix."""
+    rule = found.rule
+    return rule.token is not None, not rule.foreign, len(rule.literal_prefix)
 
 
 def _most_specific(kept: Iterable[_Kept]) -> list[Match]:
-    """Of matches that overlap, those of the more specific rule; in order of their place."""
+    """Of matches that overlap, those of the most specific rule; in order of their place.
+
+    The most specific are taken first, so that one that is itself beaten beats nothing.
+    """
     chosen: list[_Kept] = []
-    for candidate in sorted(kept, key=lambda each: (each.start, each.end)):
-        last = chosen[-1] if chosen else None
-        if last is None or candidate.start >= last.end or candidate.specificity == last.specificity:
-            chosen.append(candidate)
-        elif candidate.specificity > last.specificity:
-            chosen[-1] = candidate
-    return [each.match for each in chosen]
+    taken: list[tuple[int, int]] = []
+    ranked = sorted(kept, key=lambda each: each.specificity, reverse=True)
+    for _, equals in itertools.groupby(ranked, key=lambda each: each.specificity):
+        free = [each for each in equals if not _overlaps(taken, each)]
+        chosen += free
+        taken = _joined([*taken, *((each.start, each.end) for each in free)])
+    return [each.match for each in sorted(chosen, key=lambda each: (each.start, each.end))]
+
+
+def _overlaps(taken: list[tuple[int, int]], kept: _Kept) -> bool:
+    """Whether a match reaches into one of the spans, which are sorted and apart."""
+    before = bisect_left(taken, (kept.end,)) - 1
+    return before >= 0 and taken[before][1] > kept.start
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The same bytes as sorted spans that do not overlap."""
+    joined: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if joined and start < joined[-1][1]:
+            joined[-1] = joined[-1][0], max(end, joined[-1][1])
+        else:
+            joined.append((start, end))
+    return joined

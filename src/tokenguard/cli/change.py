@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from tokenguard.app.changes import scan_changes
 from tokenguard.app.sight import of_change
-from tokenguard.cli.scan_options import ScanOptions
 from tokenguard.cli.run import Run, run_scan
+from tokenguard.cli.scan_options import ScanOptions
 from tokenguard.git import changes
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader
@@ -21,7 +21,7 @@ from tokenguard.git.runner import Git, require_git
 Find = Callable[[Git], ChangeSet]
 
 
-def run_change(
+def run_change(  # noqa: PLR0913 - the last two are for hooks
     repo: str,
     find: Find,
     head: Callable[[ChangeSet], str],

@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from tokenguard.errors import TokenguardError
+from tokenguard.errors import TokenguardError, fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,44 +22,64 @@ USAGE = 2
 INCOMPLETE = 3
 INTERRUPTED = 130
 
+_SHORTEST_TOKEN = 40
+"""No argument below so many characters is looked at for a token."""
+
 
 def main() -> None:
     """Run the command line and exit."""
     _no_core_dump()
-    arguments = sys.argv[1:]
+    sys.exit(_run(sys.argv[1:]))
+
+
+def _run(arguments: Sequence[str]) -> int:
+    """The exit code; whatever goes wrong is one line on standard error, never a traceback."""
     try:
         in_hook = arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"])
         code = _hook(arguments) if in_hook else _click(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BrokenPipeError:
-        code = _closed_pipe()
+        code = INCOMPLETE
     except KeyboardInterrupt:
         code = INTERRUPTED
     except TokenguardError as error:
         complain(str(error))
         code = error.exit_code
+    except OSError as error:
+        where = f"{error.filename}: " if isinstance(error.filename, str) else ""
+        complain(f"cannot go on: {where}{error.strerror or type(error).__name__}")
+        code = INCOMPLETE
     except Exception as error:  # noqa: BLE001 - a fault of ours: not silent, not clean, and no value in its message
         complain(f"internal error, nothing can be said about the rest: {fault(error)}; please report this")
         code = INCOMPLETE
-    sys.exit(code)
-
-
-def fault(error: BaseException) -> str:
-    """Kind and place of an unforeseen exception; its message may hold data and is left out."""
-    last = error.__traceback__
-    while last is not None and last.tb_next is not None:
-        last = last.tb_next
-    where = f" at {os.path.basename(last.tb_frame.f_code.co_filename)}:{last.tb_lineno}" if last is not None else ""
-    return f"{type(error).__name__}{where}"
+    else:
+        return code
+    abandon_output()
+    return code
 
 
 def complain(message: str) -> None:
+    """One line on standard error that says whose it is."""
+    tell(message, "tokenguard: ")
+
+
+def tell(message: str, before: str = "") -> None:
     """One line on standard error, without secrets and control characters."""
     from tokenguard.report.escape import shown
     from tokenguard.ruleset.assemble import load_builtin
     from tokenguard.scan.redact import Redactor
 
-    print(f"tokenguard: {shown(Redactor(load_builtin()).clean(message))}", file=sys.stderr)  # noqa: T201 - the one place
+    if sys.stderr is not None:  # closed by the caller
+        with contextlib.suppress(OSError):
+            line = before + shown(Redactor(load_builtin()).guard(message))
+            print(line, file=sys.stderr)  # noqa: T201 - the one place
+
+
+def abandon_output() -> None:
+    """Let go of what is still to be written to standard output: the interpreter would try again, and fail, at exit."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _hook(arguments: Sequence[str]) -> int:
@@ -73,16 +93,39 @@ def _click(arguments: Sequence[str]) -> int:
 
     from tokenguard.cli.root import root
 
+    _warn_of_tokens(arguments)
     try:
         outcome = root.main(args=list(arguments), prog_name="tokenguard", standalone_mode=False)
     except click.exceptions.Exit as ended:
         return ended.exit_code
     except click.Abort:
         return INTERRUPTED
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return USAGE
     except click.ClickException as error:
         complain(_one_line(error))
         return USAGE
+    except SystemExit as ended:
+        # Click's own way out: 0 after completion, 1 when the reader of the output went away. 1 means findings here.
+        return INCOMPLETE if ended.code else 0
     return outcome if isinstance(outcome, int) else 0
+
+
+def _warn_of_tokens(arguments: Sequence[str]) -> None:
+    """Who pastes a token as an argument has to know where it lies now, whatever the command does with it."""
+    if max(map(len, arguments), default=0) < _SHORTEST_TOKEN:
+        return
+    from tokenguard.ruleset.assemble import load_builtin
+    from tokenguard.scan.redact import Redactor
+
+    clean = Redactor(load_builtin()).clean
+    for argument in arguments:
+        if (redacted := clean(argument)) != argument:
+            complain(
+                f"{redacted}: a token in an argument: it is in your shell's history now, and every process could see "
+                "it; revoke it (a text is scanned with: tokenguard scan stdin)"
+            )
 
 
 def _one_line(error: click.ClickException) -> str:
@@ -90,13 +133,6 @@ def _one_line(error: click.ClickException) -> str:
     context = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "tokenguard"
     return f"{' '.join(error.format_message().split())} (see: {command} --help)"
-
-
-def _closed_pipe() -> int:
-    """The reader of our output went away: what it did not read is lost, and so the outcome is not known to it."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return INCOMPLETE
 
 
 def _no_core_dump() -> None:

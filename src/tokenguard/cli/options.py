@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import click
 
+from tokenguard.cli.complete import complete_formats, complete_rules
 from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.keys import size
+from tokenguard.config.strict_yaml import shown
 from tokenguard.errors import UsageError
 from tokenguard.model import Severity
 from tokenguard.report.registry import FORMATS
@@ -30,31 +32,51 @@ class SizeType(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
-_OPTIONS = (
+_RULES = click.option(
+    "--rules", type=click.Path(path_type=Path), multiple=True, help="Further rule file or folder; repeatable."
+)
+_REPORTS = (
     click.option(
-        "--format", "formats", multiple=True, metavar="FORMAT[=FILE]",
+        "--format", "formats", multiple=True, metavar="FORMAT[=FILE]", shell_complete=complete_formats,
         help=f"Report format, to standard output or into FILE; repeatable. One of: {', '.join(FORMATS)}.",
     ),
     click.option("-o", "--output", metavar="FILE", help="Write the (single) report into FILE."),
-    click.option("--rules", type=click.Path(path_type=Path), multiple=True, help="Further rule file or folder."),
-    click.option("--only", multiple=True, metavar="RULE", help="Search for this rule only; repeatable."),
+)  # fmt: skip
+_VERDICT = (
+    click.option(
+        "--only", multiple=True, metavar="RULE", shell_complete=complete_rules,
+        help="Search for this rule only; repeatable.",
+    ),
     click.option("--baseline", type=click.Path(path_type=Path), help="File of known findings, which do not count."),
-    click.option("--jobs", type=click.IntRange(1, 256), help="Threads. Default: one a processor."),
-    click.option("--max-size", type=SizeType(), help="Skip larger files (the scan is then incomplete): 10M, 1G."),
     click.option(
         "--fail-on", type=click.Choice([severity.value for severity in Severity]),
         help="The lowest severity that makes the exit code 1.",
     ),
     click.option("--exit-zero", is_flag=True, help="Exit 0 in spite of findings (an incomplete scan stays 3)."),
     click.option("--strict-allow", is_flag=True, help="What a change itself allows does not count."),
+)  # fmt: skip
+_READING = (
+    click.option("--jobs", type=click.IntRange(1, 256), help="Threads. Default: one a processor."),
+    click.option("--max-size", type=SizeType(), help="Skip larger files (the scan is then incomplete): 10M, 1G."),
     click.option("--progress/--no-progress", default=True, help="Progress bar on a terminal."),
-    click.option("--cache/--no-cache", default=None, help="Remember what was read clean. Default: on, off where CI is set."),
+    click.option(
+        "--cache/--no-cache", default=None, help="Remember what was read clean. Default: on, off where CI is set."
+    ),
 )  # fmt: skip
 
 
 def scan_options(command: F) -> F:
-    """Give a command the shared options; it takes them as keyword arguments for `parse`."""
-    for option in reversed(_OPTIONS):
+    """Give a command the shared options of scans; it takes them as keyword arguments for `parse`."""
+    return _decorated(command, (*_REPORTS, _RULES, *_VERDICT, *_READING))
+
+
+def reading_options(command: F) -> F:
+    """Give a command the options that say how to read, of those that scans have."""
+    return _decorated(command, (_RULES, *_READING))
+
+
+def _decorated(command: F, options: tuple[Callable[[F], F], ...]) -> F:
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -101,12 +123,22 @@ def _outputs(formats: tuple[str, ...], output: str | None) -> tuple[Output, ...]
     outputs = tuple(Output(name, path or None) for name, _, path in parts)
     for each in outputs:
         if each.format not in FORMATS:
-            raise UsageError(f"no report format is called {each.format[:40]!r}", remedy=f"one of {', '.join(FORMATS)}")
+            raise UsageError(f"no report format is called {shown(each.format)}", remedy=f"one of {', '.join(FORMATS)}")
     if output is not None:
         if len(outputs) > 1 or outputs[0].path:
             raise UsageError("-o is for one report", remedy="with several formats use --format FORMAT=FILE")
-        return (Output(outputs[0].format, output),)
+        outputs = (Output(outputs[0].format, output),)
     paths = [each.path for each in outputs]
     if len(set(paths)) < len(paths):
         raise UsageError("two reports for the same place", remedy="give each but one a file: --format FORMAT=FILE")
+    for path in filter(None, paths):
+        _check_place(Path(path))
     return outputs
+
+
+def _check_place(path: Path) -> None:
+    """A slip in a report's path is told before the scan, not after it."""
+    if path.is_dir():
+        raise UsageError(f"{path}: a folder, where the report is to be written", remedy="name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}", remedy="make it, or name another file")

@@ -5,7 +5,9 @@ Whatever ends a scan early, what was found until then is reported, and the scan 
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -13,20 +15,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from tokenguard.app.collect import Collector
-from tokenguard.app.detector import Detector
-from tokenguard.app.judge import Sight, judged
+from tokenguard.app.judge import Sight
+from tokenguard.app.perform import Scan, perform
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.session import Progress, Session, Silence
-from tokenguard.cli.main import complain, fault
+from tokenguard.cli.main import abandon_output, complain
 from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.settings import Settings
-from tokenguard.errors import OperationError, OutputError, TokenguardError
+from tokenguard.errors import OutputError
 from tokenguard.model import Report, Severity, State
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
+from tokenguard.report.summary import summary
 
 CLEAN, FINDINGS, INCOMPLETE = 0, 1, 3
+
+_NO_TERMINAL = 100
+"""Columns of a text report that goes elsewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Run:
     """What a command hands over: where its configuration stands, and the scan."""
 
     sight: Sight
-    scan: Callable[[Session], None]
+    scan: Scan
 
 
 def run_scan(run: Run, options: ScanOptions) -> int:
@@ -44,36 +49,40 @@ def run_scan(run: Run, options: ScanOptions) -> int:
     for note in settings.notes:
         complain(note)
     ruleset = rules_for(settings, run.sight.read_inside, options.only)
-    collector = Collector(ruleset)
-    progress, close = _progress(options)
-    session = Session(
-        detector=Detector(ruleset, cache_folder() if settings.cache else None),
-        collector=collector,
-        jobs=settings.jobs or _processors(),
-        max_size=settings.max_size,
-        respect_gitignore=settings.respect_gitignore,
-        cache=cache_folder() if settings.cache else None,
-        progress=progress,
-    )
+    progress, close = shown_progress(wanted=options.progress)
     try:
-        run.scan(session)
-    except KeyboardInterrupt:
-        collector.problem("interrupted", "the scan", "interrupted; the rest was not read")
-    except OperationError as error:
-        collector.problem("failed", "the scan", str(error))
-    except MemoryError:
-        collector.problem("memory", "the scan", "out of memory; use fewer --jobs")
-    except TokenguardError:
-        raise
-    except Exception as error:  # noqa: BLE001 - what was found before a fault of ours is not lost
-        collector.problem("internal", "the scan", f"internal error: {fault(error)}; please report this")
+        outcome = perform(
+            run.sight, settings, ruleset, interruptible(run.scan), cache=cache_folder(), progress=progress
+        )
     finally:
         close()
-    outcome = judged(collector, ruleset, run.sight, settings)
     for note in outcome.notes:
         complain(note)
+    tell_incomplete(outcome.report)
     written = _write_all(outcome.report, options.outputs, started)
     return written or exit_code(outcome.report, settings, options)
+
+
+def interruptible(scan: Scan) -> Scan:
+    """The scan, ended by Ctrl-C or SIGTERM as by any other failure: what was found until then is reported."""
+
+    def until_interrupted(session: Session) -> None:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # how a CI job is cancelled
+        try:
+            scan(session)
+        except KeyboardInterrupt:
+            session.collector.problem("interrupted", "the scan", "interrupted; the rest was not read")
+
+    return until_interrupted
+
+
+def tell_incomplete(report: Report) -> None:
+    """One line about what was not read: a report in a file, or one for a program, is seen by nobody at once."""
+    reasons = [f"{error.what}: {error.why}" for error in report.errors]
+    reasons += [f"{skipped.what}: {skipped.why}" for skipped in report.skipped]
+    if reasons:
+        more = f" (and {len(reasons) - 1:,} more, see the report)" if len(reasons) > 1 else ""
+        complain(f"incomplete: {reasons[0]}{more}")
 
 
 def exit_code(report: Report, settings: Settings, options: ScanOptions) -> int:
@@ -86,14 +95,21 @@ def exit_code(report: Report, settings: Settings, options: ScanOptions) -> int:
 
 
 def _write_all(report: Report, outputs: tuple[Output, ...], started: float) -> int:
-    """Write every report; one that fails does not keep the others from being written. 0, or the exit code."""
-    failed = 0
+    """Write every report, whatever becomes of the others; 0, or the exit code.
+
+    Where none could be written, the findings are not lost: they are shown on standard output.
+    """
+    done, failed = 0, 0
     for output in sorted(outputs, key=lambda each: each.path is None):
         try:
             _write(report, output, started)
+            done += 1
         except OutputError as error:
-            complain(str(error))
+            complain(f"{error} (it says: {summary(report)})")
             failed = INCOMPLETE
+    if not done and all(output.path for output in outputs):
+        with contextlib.suppress(OutputError):
+            _write(report, Output("text"), started)
     return failed
 
 
@@ -110,13 +126,18 @@ def _write(report: Report, output: Output, started: float) -> None:
     try:
         write(report, out, Options(colour, options.width, options.started, options.finished))
         out.flush()
-    except BrokenPipeError:
-        raise
     except OSError as error:
-        raise OutputError(f"cannot write the report to standard output: {error.strerror}") from error
+        abandon_output()
+        closed = isinstance(error, BrokenPipeError)
+        raise OutputError(
+            f"the report was cut off: standard output {'was closed' if closed else f'fails ({error.strerror})'}",
+            remedy="write it into a file: -o FILE",
+        ) from error
 
 
 def _standard_output() -> TextIO:
+    if sys.stdout is None:
+        raise OutputError("the report cannot be written: standard output is closed", remedy="use -o FILE")
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
@@ -124,13 +145,19 @@ def _standard_output() -> TextIO:
 
 
 def _width() -> int:
-    import shutil
+    """Columns of the terminal. As shutil.get_terminal_size, without what that module imports: a hook waits for it."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(1).columns or _NO_TERMINAL
+    except OSError:
+        return _NO_TERMINAL
 
-    return shutil.get_terminal_size((100, 24)).columns
 
-
-def _progress(options: ScanOptions) -> tuple[Progress, Callable[[], None]]:
-    if not options.progress or not sys.stderr.isatty():
+def shown_progress(*, wanted: bool) -> tuple[Progress, Callable[[], None]]:
+    """A bar where it is wanted and standard error is a terminal, and what removes it."""
+    if not wanted or sys.stderr is None or not sys.stderr.isatty():
         return Silence(), lambda: None
     from tokenguard.cli.progress import Bar
 
@@ -138,13 +165,9 @@ def _progress(options: ScanOptions) -> tuple[Progress, Callable[[], None]]:
     return bar, bar.close
 
 
-def _processors() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 def cache_folder() -> Path | None:
     """Where what was read clean is remembered; None when the environment names no place."""
-    home = os.environ.get("XDG_CACHE_HOME") or (os.environ.get("HOME") and os.path.join(os.environ["HOME"], ".cache"))
-    return Path(home, "tokenguard") if home else None
+    folder, home = os.environ.get("XDG_CACHE_HOME", ""), os.environ.get("HOME", "")
+    if not folder and not home:
+        return None
+    return (Path(folder) if folder else Path(home, ".cache")) / "tokenguard"

@@ -6,7 +6,6 @@ A prefix of eight bytes or more is found under a break at any place, given lines
 from __future__ import annotations
 
 import binascii
-import re
 from collections.abc import Iterator
 
 from tokenguard.decode.digits import DigitScript, halves
@@ -19,14 +18,11 @@ _LONGEST_PIECE = 7
 
 # The digits 62 and 63 never stand in the encoding of letters, digits and most punctuation, so one that may
 # as well be a comment's slash or a concatenation's plus can be left out of the reading.
-_PIECES = re.compile(
-    rb"""
+_PIECES = rb"""(?x)
     (?P<digits> [A-Za-z0-9]+ )
   | (?P<symbol> (?<=[A-Za-z0-9]) [-+/_]+ (?=[A-Za-z0-9]) )
   | (?P<gap> (?: [\s"'`\\+,.&#*>|/_-] | (?<=\\)[nrt] | %0[AaDd] | &\#(?:10|13|x[AaDd]); )+ )
-    """,
-    re.VERBOSE,
-)
+"""
 _FROM_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 

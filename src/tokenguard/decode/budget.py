@@ -30,7 +30,7 @@ class Budget:
     max_depth: int = 8
     """Containers in each other."""
     max_bytes: int = 1 << 30
-    """Bytes that decompression may give, all layers together; reading a layer twice counts twice."""
+    """Bytes that decompression may give, all layers together."""
     max_members: int = 100_000
     spent_bytes: int = 0
     spent_members: int = 0
@@ -51,3 +51,19 @@ class Budget:
         self.spent_bytes += count
         if self.spent_bytes > self.max_bytes:
             raise BudgetExceeded(f"expands to more than {self.max_bytes:,} bytes")
+
+
+class Layer:
+    """What is decompressed at one place: however often it is read from its start, its bytes are charged once."""
+
+    __slots__ = ("_budget", "_charged")
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._charged = 0
+
+    def reach(self, offset: int) -> None:
+        """Call when `offset` bytes have been read. Raises BudgetExceeded."""
+        if offset > self._charged:
+            count, self._charged = offset - self._charged, offset
+            self._budget.charge_bytes(count)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
 from tokenguard.decode.compressed import CompressedStream
-from tokenguard.decode.expand import Decompressor
 from tokenguard.decode.wrapping import Trigger
+
+if TYPE_CHECKING:
+    from tokenguard.decode.expand import Decompressor
 
 # Binary-coded pi begins every block, the square root of pi the end of a stream.
 _BLOCK = b"1AY&SY"
@@ -19,9 +21,4 @@ def _start() -> Decompressor:
     return bz2.BZ2Decompressor()
 
 
-BZIP2 = CompressedStream(
-    "bzip2",
-    (Trigger(_BLOCK),),
-    re.compile(rb"BZh[1-9](?:" + re.escape(_BLOCK) + rb"|" + re.escape(_END) + rb")"),
-    _start,
-)
+BZIP2 = CompressedStream("bzip2", (Trigger(_BLOCK),), rb"BZh[1-9](?:%b|%b)" % (_BLOCK, _END), _start)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from tokenguard.decode.budget import Budget, BudgetExceeded
-from tokenguard.decode.expand import Decompressor, Expanding
+from tokenguard.decode.budget import Budget, BudgetExceeded, Layer
 from tokenguard.decode.wrapping import Trigger, place
 from tokenguard.model import Blob, Skipped
+
+if TYPE_CHECKING:
+    from tokenguard.decode.expand import Decompressor
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,15 @@ class CompressedStream:
 
     name: str
     triggers: tuple[Trigger, ...]
-    header: re.Pattern[bytes]
-    """What every stream begins with."""
+    header: bytes
+    """A regular expression of what every stream begins with."""
     start: Callable[[], Decompressor]
     """Ready to take in a stream."""
 
     def recognises(self, head: bytes, hits: Sequence[int]) -> bool:
         """Whether the blob begins with a stream."""
         del hits
-        return self.header.match(head) is not None
+        return re.match(self.header, head) is not None
 
     def members(self, blob: Blob, budget: Budget) -> Iterator[Blob | Skipped]:
         """The one blob that is compressed. It can be read as often as `blob` can, decompressed anew each time."""
@@ -35,8 +38,11 @@ class CompressedStream:
         except BudgetExceeded as exceeded:
             yield Skipped(place(blob.origin), str(exceeded))
             return
+        from tokenguard.decode.expand import Expanding
+
+        layer = Layer(budget)
         yield Blob(
             replace(blob.origin, via=(*blob.origin.via, self.name)),
-            lambda: Expanding(blob.open(), self.start, budget, header=self.header),
+            lambda: Expanding(blob.open(), self.start, layer, header=re.compile(self.header)),
             rereadable=blob.rereadable,
         )

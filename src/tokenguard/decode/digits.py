@@ -34,12 +34,11 @@ class DigitScript:
     name: str
     bits: int
     """Bits a digit carries."""
-    pieces: re.Pattern[bytes]
-    """What a stretch consists of: `digits`; `symbol`, digits before which the text may have ended; `gap`, which
-    stands between digits and may be where the text ended; `joint`, which only stands between digits."""
+    pieces: bytes
+    """A regular expression of what a stretch consists of. Groups: `digits`; `symbol`, digits before which the text
+    may have ended; `gap`, between digits, where it may have ended too; `joint`, between digits of one text only."""
     decode: Callable[[bytes], bytes]
     """Takes digits and gives every whole byte of them."""
-
     zero: bytes
     """The digit of value zero."""
 
@@ -49,7 +48,7 @@ class DigitScript:
         Readings in which the hit itself is not ASCII are left out, since prefixes are.
         """
         low = max(0, start - LOOK_BACK)
-        stretch = _Stretch(self.pieces, bytes(data[low : end + LOOK_AHEAD]), low, start)
+        stretch = _Stretch(re.compile(self.pieces), bytes(data[low : end + LOOK_AHEAD]), low, start)
         hit = bisect_left(stretch.offsets, start), bisect_left(stretch.offsets, end)
         if hit[0] == hit[1]:
             return
@@ -73,11 +72,11 @@ class DigitScript:
     def _begins(self, offsets: list[int], count: int) -> list[int]:
         """Of each of `count` bytes, the offset of the digit that it begins in."""
         group = math.lcm(8, self.bits)
+        step, digits = group // 8, group // self.bits
         begins = [0] * count
-        for index in range(min(group // 8, count)):
-            begins[index :: group // 8] = offsets[
-                index * 8 // self.bits : -(-count * 8 // self.bits) : group // self.bits
-            ]
+        for index in range(min(step, count)):
+            first, bytes_there = index * 8 // self.bits, len(range(index, count, step))
+            begins[index::step] = offsets[first : first + digits * bytes_there : digits]
         return begins
 
     def _is_ascii(self, digits: bytes, first: int, missing: int) -> bool:

@@ -13,8 +13,7 @@ from tokenguard.decode.substitution import Substitution, partly_written, written
 from tokenguard.decode.wrapping import MIN_LITERAL, MIN_PREFIX, Data, Trigger, Unwrapped
 
 # `joint`: a literal that goes on after a line break, or had to be cut after a `\x`, which is greedy in C.
-_TOKENS = re.compile(
-    rb"""
+_TOKENS = rb"""(?x)
     \\{1,4}+ (?: x(?P<byte>[0-9A-Fa-f]{2})
                | u(?P<short>[0-9A-Fa-f]{4})
                | U(?P<long>[0-9A-Fa-f]{8})
@@ -23,9 +22,7 @@ _TOKENS = re.compile(
                | (?P<mark>[!-/:-@\[-`{-~]) )
   | (?P<joint> ["'`] \s*+ [+.]? \s*+ ["'`] )
   | (?P<plain> [^\x00-\x20\\"'`\x7f]+ | \\ )
-    """,
-    re.VERBOSE,
-)
+"""
 
 
 def _value(token: re.Match[bytes]) -> bytes:

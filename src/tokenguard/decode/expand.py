@@ -10,13 +10,16 @@ import re
 from collections.abc import Callable
 from typing import Protocol
 
-from tokenguard.decode.budget import BrokenWrapping, Budget
+from tokenguard.decode.budget import BrokenWrapping, Layer
 from tokenguard.decode.reading import read
 from tokenguard.model import Reader
 
 MEMORY_LIMIT = 128 << 20
 """Bytes a decompressor may use; `xz -9` needs 65 MiB."""
-_CHUNK = 64 << 10
+_TAKEN = 8 << 10
+"""Bytes put in at a time: what is left of them at a stream's end is copied, and streams may be tiny and many."""
+_GIVEN = 64 << 10
+"""Bytes taken out at a time, at most."""
 _LONGEST_HEADER = 16
 _TOO_MUCH_MEMORY = f"needs more than {MEMORY_LIMIT >> 20} MiB of memory to be decompressed"
 
@@ -98,7 +101,7 @@ class Expanding:
         self,
         source: Reader,
         start: Callable[[], Decompressor],
-        budget: Budget,
+        layer: Layer,
         *,
         header: re.Pattern[bytes] | None = None,
         bounded: bool = True,
@@ -109,7 +112,8 @@ class Expanding:
         """
         self._source = source
         self._start = start
-        self._budget = budget
+        self._layer = layer
+        self._offset = 0
         self._header = header
         self._bounded = bounded
         self._decompressor = self._begin()
@@ -118,11 +122,12 @@ class Expanding:
 
     def readinto(self, buffer: memoryview, /) -> int:
         """Fill `buffer` as far as one step of decompression goes; 0 at the end."""
-        while not self._ended:
+        while len(buffer) and not self._ended:
             if self._decompressor.eof:
                 self._next_stream()
-            elif out := self._step(min(len(buffer), _CHUNK)):
-                self._budget.charge_bytes(len(out))
+            elif out := self._step(min(len(buffer), _GIVEN)):
+                self._offset += len(out)
+                self._layer.reach(self._offset)
                 buffer[: len(out)] = out
                 return len(out)
         return 0
@@ -141,7 +146,7 @@ class Expanding:
         """At most `size` bytes more, perhaps none."""
         data = b""
         if self._decompressor.needs_input:
-            data = self._pending or read(self._source, _CHUNK)
+            data = self._pending or self._take()
             self._pending = b""
             if not data:
                 raise BrokenWrapping("cut short: its end is missing")
@@ -150,13 +155,18 @@ class Expanding:
         except Exception as error:  # noqa: BLE001 - hostile data: zlib.error, LZMAError, OSError, EOFError, ValueError
             raise _broken(error) from None
 
+    def _take(self) -> bytes:
+        """Some compressed bytes; none at the end. One read at a time, so that a break loses nothing before it."""
+        buffer = bytearray(_TAKEN)
+        return bytes(buffer[: self._source.readinto(memoryview(buffer)) or 0])
+
     def _next_stream(self) -> None:
         """Go on to another stream. Between streams and after the last there may be zeros, and nothing else."""
         if not self._bounded:
             self._ended = True
             return
         rest = self._decompressor.unused_data.lstrip(b"\0")
-        while not rest and (data := read(self._source, _CHUNK)):
+        while not rest and (data := self._take()):
             rest = data.lstrip(b"\0")
         if not rest:
             self._ended = True

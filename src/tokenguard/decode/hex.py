@@ -5,7 +5,6 @@ Dumps are those of `xxd -g1`, `hexdump -C` and `od -tx1`; of plain runs, lines o
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from tokenguard.decode.digits import DigitScript, halves
@@ -21,15 +20,14 @@ _NEXT_ROW = rb"""
     \r?\n [0-9A-Fa-f]{6,16} :? [ \t]++ (?= [0-9A-Fa-f]{2} [ \t\r\n] )
 """
 # After a run of five digits and more, a separator does not separate the bytes of one text.
-_PIECES = re.compile(
-    rb"(?P<joint>"
+_PIECES = (
+    rb"(?x) (?P<joint>"
     + _NEXT_ROW
     + rb"""
     | (?<! [0-9A-Fa-f]{5} ) (?: [ \t:,] | 0[xX] )+ )
   | (?P<gap> (?: [\s"'`\\+,:.&\#*>|/-] | (?<=\\)[nrt] )+ (?: 0[xX] )? )
   | (?P<digits> [0-9A-Fa-f]+ )
-    """,
-    re.VERBOSE,
+"""
 )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tokenguard.decode.substitution import Substitution, partly_written, written
 from tokenguard.decode.wrapping import MIN_LITERAL, MIN_PREFIX, Data, Trigger, Unwrapped
 
-_TOKENS = re.compile(rb"""%(?P<code>[0-9A-Fa-f]{2})|(?P<plain>[^\x00-\x20"<>%\x7f]+|%)""")
+_TOKENS = rb"""%(?P<code>[0-9A-Fa-f]{2})|(?P<plain>[^\x00-\x20"<>%\x7f]+|%)"""
 
 
 def _value(token: re.Match[bytes]) -> bytes:

@@ -55,8 +55,8 @@ class Substitution:
     """How escape sequences are written."""
 
     name: str
-    tokens: re.Pattern[bytes]
-    """One token of text: group `plain` stands for itself; for the others see `value`."""
+    tokens: bytes
+    """A regular expression of one token of text: group `plain` stands for itself; for the others see `value`."""
     value: Callable[[re.Match[bytes]], bytes]
     """What a token that is not plain stands for."""
 
@@ -66,7 +66,8 @@ class Substitution:
         inner = bytearray()
         outer: list[int] = []
         position = 0
-        while token := self.tokens.match(region, position):
+        tokens = re.compile(self.tokens)
+        while token := tokens.match(region, position):
             position = token.end()
             if token.lastgroup == "plain":
                 inner += token.group()

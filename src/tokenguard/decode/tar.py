@@ -1,209 +1,34 @@
-"""Tar (POSIX ustar and pax, GNU): members in order, in bounded memory, and all names and link targets as text.
-
-Headers are read by `tarfile.TarInfo`, the walk over them is our own: TarFile ends in silence at a corrupt
-header, and reads a long name of whatever size into memory.
-"""
+"""Tar (POSIX ustar and pax, GNU): how one is told, not how it is read."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from tokenguard.decode.budget import BrokenWrapping, Budget
-from tokenguard.decode.reading import Part, read, seekable, skip
-from tokenguard.decode.wrapping import Trigger, place
-from tokenguard.model import Blob, Origin, Reader, Skipped
+from tokenguard.decode.budget import Budget
+from tokenguard.decode.wrapping import Trigger
+from tokenguard.model import Blob, Skipped
 
-if TYPE_CHECKING:
-    from tarfile import TarInfo
-
-_BLOCK = 512
-_HELD = 4 << 20
-"""Bytes up to which a member is held in memory, so that reading it again costs nothing."""
-_LONGEST_HEADER = 1 << 20
-"""Bytes of an extended header that are read."""
-_NAMES_HELD = 1 << 20
-
-_NO_DATA = frozenset(b"123456")
-"""Links, devices, folders, pipes: whatever size their header claims, no data follows."""
-_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, _SPARSE = b"L", b"K", b"x", b"g", b"S"
-_EXTENDED = frozenset({_LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL, b"X"})
-_PAX_RECORD = re.compile(rb"(\d{1,7}) ([^=]+)=")
-
-
-def _header(block: bytes) -> TarInfo | None:
-    """The header that a block is; None if its checksum is not right."""
-    from tarfile import HeaderError, TarInfo
-
-    try:
-        header = TarInfo.frombuf(block, "utf-8", "surrogateescape")
-    except HeaderError:
-        return None
-    return header if header.size >= 0 else None
-
-
-def _pax_records(text: bytes) -> dict[bytes, bytes]:
-    records: dict[bytes, bytes] = {}
-    position = 0
-    while record := _PAX_RECORD.match(text, position):
-        end = position + int(record[1])
-        if end <= record.end():
-            break
-        records[record[2]] = text[record.end() : end - 1]
-        position = end
-    return records
+_MAGIC = b"ustar"
+_MAGIC_AT = 257
 
 
 class Tar:
     """Several files in one, not compressed. Recognised only at the very start of a blob."""
 
     name = "tar"
-    triggers = (Trigger(b"ustar"),)
+    triggers = (Trigger(_MAGIC),)
 
     def recognises(self, head: bytes, hits: Sequence[int]) -> bool:
         """Whether the blob begins with a header. Older tars without a magic number are searched as they lie."""
         del hits
-        return head[257:262] == b"ustar" and _header(head[:_BLOCK]) is not None
+        if not head.startswith(_MAGIC, _MAGIC_AT):
+            return False
+        from tokenguard.decode.tar_archive import header
+
+        return header(head[:512]) is not None
 
     def members(self, blob: Blob, budget: Budget) -> Iterator[Blob | Skipped]:
         """Every member with data, and blobs that hold names, link targets and extended headers, line by line."""
-        try:
-            budget.enter(blob.origin)
-            walk = _Walk(blob, budget)
-        except BrokenWrapping as broken:
-            yield Skipped(place(blob.origin), str(broken))
-            return
-        try:
-            yield from walk.members()
-        except BrokenWrapping as broken:
-            yield Skipped(place(blob.origin), str(broken))
-        finally:
-            walk.close()
-        yield from walk.names()
+        from tokenguard.decode.tar_archive import members
 
-
-class _Walk:
-    """One pass over an archive."""
-
-    def __init__(self, blob: Blob, budget: Budget) -> None:
-        self._blob = blob
-        self._budget = budget
-        self._reader = blob.open()
-        self._offset = 0
-        self._names: list[bytes] = []
-        self._held = 0
-        self._current: Part | None = None
-        """The data of the member that the walk stands at, while nobody has read it."""
-
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Read on in the archive, counting."""
-        count = self._reader.readinto(buffer)
-        self._offset += count or 0
-        return count
-
-    def close(self) -> None:
-        """Close the archive."""
-        self._reader.close()
-
-    def members(self) -> Iterator[Blob | Skipped]:
-        """Go through the archive to the end of the blob: behind an end mark there may be another archive."""
-        strange = 0
-        extended: dict[bytes, bytes] = {}
-        while block := read(self, _BLOCK):
-            if not block.strip(b"\0"):
-                continue
-            header = _header(block)
-            if header is None:
-                strange += len(block)
-                continue
-            if strange:
-                yield self._strange(strange, self._offset - _BLOCK)
-                strange = 0
-            if header.type in _EXTENDED:
-                yield from self._extended(header, extended)
-            else:
-                yield from self._member(header, block, extended)
-                extended = {}
-            if self._held > _NAMES_HELD:
-                yield from self.names()
-        if strange:
-            yield self._strange(strange, self._offset)
-
-    def _strange(self, size: int, before: int) -> Skipped:
-        why = f"corrupt: {size:,} bytes before offset {before:,} are no members; only their raw bytes were searched"
-        return Skipped(place(self._blob.origin), why)
-
-    def _extended(self, header: TarInfo, extended: dict[bytes, bytes]) -> Iterator[Skipped]:
-        """Take in a header that says more about the next member."""
-        text = read(self, min(header.size, _LONGEST_HEADER))
-        self._note(text)
-        if header.size > _LONGEST_HEADER:
-            why = f"an extended header of {header.size:,} bytes: only the first {_LONGEST_HEADER:,} were searched"
-            yield Skipped(place(self._blob.origin), why)
-        skip(self, header.size - len(text) + -header.size % _BLOCK)
-        if header.type == _LONG_NAME:
-            extended[b"path"] = text.rstrip(b"\0")
-        elif header.type not in {_LONG_LINK, _PAX_GLOBAL}:
-            extended.update(_pax_records(text))
-
-    def _member(self, header: TarInfo, block: bytes, extended: dict[bytes, bytes]) -> Iterator[Blob | Skipped]:
-        self._budget.charge_member()
-        for text in (header.name, header.linkname):
-            self._note(text.encode("utf-8", "surrogateescape"))
-        name = extended.get(b"path", b"").decode("utf-8", "surrogateescape") or header.name
-        size = header.size
-        if (given := extended.get(b"size", b"")).isdigit():
-            size = int(given[:20])
-        more = header.type == _SPARSE and block[482]
-        while more and (block := read(self, _BLOCK)):
-            more = block[504:505] not in {b"", b"\0"}
-        if size and header.type[0] not in _NO_DATA:
-            origin = replace(self._blob.origin, via=(*self._blob.origin.via, f"tar:{name}"))
-            yield from self._data(origin, size)
-            skip(self, -size % _BLOCK)
-
-    def _data(self, origin: Origin, size: int) -> Iterator[Blob | Skipped]:
-        part = Part(self, size, owned=False)
-        if size > _HELD:
-            self._current = part
-            offset = self._offset
-            yield Blob(origin, lambda: self._open(part, offset, size), size, rereadable=self._blob.rereadable)
-            self._current = None
-            skip(self, part.left)
-            return
-        data = bytearray(size)
-        view = memoryview(data)
-        try:
-            while part.left:
-                part.readinto(view[size - part.left :])
-        except BrokenWrapping as broken:
-            yield Blob.of(origin, view[: size - part.left])
-            yield Skipped(place(origin), str(broken))
-        else:
-            yield Blob.of(origin, data)
-
-    def _open(self, part: Part, offset: int, size: int) -> Reader:
-        """The data where the walk stands, once; after that, found again from the start of the archive."""
-        if part is self._current:
-            self._current = None
-            return part
-        reader = self._blob.open()
-        if (file := seekable(reader)) is not None:
-            file.seek(offset)
-        else:
-            skip(reader, offset)
-        return Part(reader, size, owned=True)
-
-    def _note(self, text: bytes) -> None:
-        if text:
-            self._names.append(text)
-            self._held += len(text)
-
-    def names(self) -> Iterator[Blob]:
-        """The names that were not given yet."""
-        if self._names:
-            origin = replace(self._blob.origin, via=(*self._blob.origin.via, "tar:member names"))
-            yield Blob.of(origin, b"\n".join(self._names))
-        self._names, self._held = [], 0
+        return members(blob, budget)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import re
+from typing import TYPE_CHECKING
 
 from tokenguard.decode.compressed import CompressedStream
-from tokenguard.decode.expand import MEMORY_LIMIT, Decompressor
 from tokenguard.decode.wrapping import Trigger
+
+if TYPE_CHECKING:
+    from tokenguard.decode.expand import Decompressor
 
 _MAGIC = b"\xfd7zXZ\0"
 
@@ -14,7 +16,9 @@ _MAGIC = b"\xfd7zXZ\0"
 def _start() -> Decompressor:
     import lzma
 
+    from tokenguard.decode.expand import MEMORY_LIMIT
+
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=MEMORY_LIMIT)
 
 
-XZ = CompressedStream("xz", (Trigger(_MAGIC),), re.compile(re.escape(_MAGIC)), _start)
+XZ = CompressedStream("xz", (Trigger(_MAGIC),), _MAGIC, _start)

@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tokenguard.decode.budget import BrokenWrapping, Budget
+from tokenguard.decode.budget import BrokenWrapping, Layer
 from tokenguard.decode.expand import MEMORY_LIMIT, Decompressor, Expanding, Inflater
 from tokenguard.decode.reading import RandomAccess, read
+from tokenguard.decode.zip_magic import LOCAL_HEADER
 from tokenguard.model import Reader
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo
 
-LOCAL_MAGIC = b"PK\x03\x04"
 _HEADER = struct.Struct("<4s5H3L2H")
 _CHUNK = 64 << 10
 
@@ -40,7 +40,7 @@ _IN_EXTRA_FIELD = 0xFFFFFFFF
 
 # The magic bytes also stand in programs that read zips; a version and a method hardly ever follow there by chance.
 _PLAUSIBLE = re.compile(
-    re.escape(LOCAL_MAGIC) + rb"[\x00-\x3f].{3}[" + re.escape(bytes((*_METHODS, *_FOREIGN_METHODS))) + rb"]\x00.{20}",
+    re.escape(LOCAL_HEADER) + rb"[\x00-\x3f].{3}[" + re.escape(bytes((*_METHODS, *_FOREIGN_METHODS))) + rb"]\x00.{20}",
     re.DOTALL,
 )
 
@@ -73,7 +73,7 @@ class Entry:
             return "not compressed and not listed either, so that its end is not known"
         return ""
 
-    def open(self, file: RandomAccess, budget: Budget) -> Reader:
+    def open(self, file: RandomAccess, layer: Layer) -> Reader:
         """A reader of the member. Raises BrokenWrapping if the data begins wrong."""
         data = file.part(self.start, file.size - self.start if self.packed is None else self.packed)
         if self.method != _STORED:
@@ -82,7 +82,7 @@ class Entry:
                 _BZIP2: _bzip2,
                 _LZMA: partial(_lzma, data, self._lzma_size),
             }
-            data = Expanding(data, starts[self.method], budget, bounded=self.packed is not None)
+            data = Expanding(data, starts[self.method], layer, bounded=self.packed is not None)
         return data if self.checksum is None else _Checked(data, self.checksum)
 
     @property
@@ -138,7 +138,7 @@ def _lzma(data: Reader, size: int) -> Decompressor:
 def _local_header(file: RandomAccess, offset: int) -> tuple[int, ...] | None:
     """The fields of the local header at `offset`, without the magic bytes; None if there is none."""
     head = file.at(offset, _HEADER.size)
-    if len(head) < _HEADER.size or not head.startswith(LOCAL_MAGIC):
+    if len(head) < _HEADER.size or not head.startswith(LOCAL_HEADER):
         return None
     return _HEADER.unpack(head)[1:]
 

@@ -26,6 +26,10 @@ class Proof:
     """What the walk found wrong; nothing at all proves that the object database is whole."""
 
     skipped: tuple[Skipped, ...]
+    missing: tuple[str, ...] = ()
+    """Ids of the objects that are missing."""
+    walked: bool = True
+    """The walk came to its end."""
     _named: tuple[bytes, ...] = ()
 
     def paths(self, blobs: Collection[str]) -> dict[str, str]:
@@ -53,21 +57,22 @@ class Walk:
             "--all",
             "--reflog",
             "--indexed-objects",
-            *(("--not", "--stdin") if known else ()),
+            *(("--stdin",) if known else ()),
             stdin=bool(known),
         )
         if known:
-            self._process.stdin.write("".join(f"{commit}\n" for commit in known).encode())
+            self._process.stdin.write("".join(f"^{commit}\n" for commit in known).encode())
             self._process.stdin.close()
         self._named: list[bytes] = []
         self._missing: list[bytes] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
-    def proof(self) -> Proof:
-        """Wait for the end of the walk."""
+    def proof(self, known_missing: tuple[str, ...] = ()) -> Proof:
+        """Wait for the end of the walk; `known_missing` were missing in the history that was walked before."""
         self._reader.join()
-        missing = [line[1:].split()[0].decode() for line in self._missing]
+        found = (line[1:].split()[0].decode() for line in self._missing)
+        missing = list(dict.fromkeys((*self._absent(known_missing), *found)))
         code, said = self._process.finish()
         skipped = [Skipped(f"object {oid}", "missing from the object database") for oid in missing[:_NAMED]]
         if len(missing) > _NAMED:
@@ -76,7 +81,15 @@ class Walk:
             why = f"the history could not be walked to its end ({said or f'exit code {code}'}); run: git fsck"
             skipped.append(Skipped("history", why))
         skipped += (*shallow(self._git.repository), *unindexed(self._git.repository))
-        return Proof(tuple(skipped), tuple(self._named))
+        return Proof(tuple(skipped), tuple(missing), code == 0, tuple(self._named))
+
+    def _absent(self, oids: tuple[str, ...]) -> list[str]:
+        """Those of the objects that are still not there."""
+        if not oids:
+            return []
+        asked = "".join(f"{oid}\n" for oid in oids).encode()
+        answers = self._git.run("cat-file", "--buffer", "--batch-check", stdin=asked).splitlines()
+        return [answer.split()[0].decode() for answer in answers if answer.endswith(b" missing")]
 
     def _read(self) -> None:
         """Take the output in large pieces, as whole lines: they are looked into only when there are findings."""

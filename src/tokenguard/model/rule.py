@@ -82,6 +82,8 @@ class Rule:
     samples: tuple[str, ...] = ()
     source: str = ""
     """Where the rule was read from, for messages: `file:line`."""
+    foreign: bool = False
+    """It came with what is scanned: where it and another rule hit the same bytes, the other one counts."""
 
     @cached_property
     def regex(self) -> re.Pattern[bytes]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 _STREAM = re.compile(r"/dev/std(?P<name>out|err)|(?:/dev|/proc/self)/fd/(?P<number>\d{1,9})")
 
 
-def write_file(path: str | os.PathLike[str], write: Callable[[TextIO], None]) -> None:
-    """Call `write` with a UTF-8 text stream and put what it writes at `path`.
+def write_file(path: str | os.PathLike[str], write: Callable[[TextIO], None], what: str = "the report") -> None:
+    """Call `write` with a UTF-8 text stream and put what it writes at `path`; messages call it `what`.
 
     A regular file is replaced in one step and keeps its mode; a new one has 0600; a symbolic link is replaced, not
     followed, since the folder may be a checkout of somebody else's making. A pipe, a terminal or a stream of the
@@ -40,7 +41,9 @@ def write_file(path: str | os.PathLike[str], write: Callable[[TextIO], None]) ->
         raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise OutputError(f"cannot write the report to {shown(str(target))}: {shown(reason)}") from error
+        raise OutputError(
+            f"cannot write {what} to {shown(str(target))}: {shown(reason)}", remedy="make room there or name another place"
+        ) from error
 
 
 def _direct(target: Path) -> int | None:
@@ -51,7 +54,7 @@ def _direct(target: Path) -> int | None:
         return os.dup(int(stream["number"] or {"out": 1, "err": 2}[stream["name"]]))
     mode = _mode(target)
     if mode is not None and (stat.S_ISDIR(mode) or stat.S_ISBLK(mode)):
-        raise OutputError(f"cannot write the report to {shown(str(target))}: it is no file", remedy="name a file")
+        raise OSError(errno.EISDIR, "it is no file")
     # In /dev and /proc nothing is replaced, links neither: that would break the machine for others.
     special = mode is not None and not stat.S_ISREG(mode) and not stat.S_ISLNK(mode)
     folder = target.parent.resolve()

@@ -13,16 +13,23 @@ if TYPE_CHECKING:
 _NO_FILES = frozenset(
     {
         "author",
+        "blob of unknown path",
+        "commit header",
         "commit message",
         "committer",
         "file name",
         "folder name",
         "ref name",
+        "tag header",
         "tag message",
         "tagger",
+        "unreachable blob",
     },
 )
-"""Paths that name a part of a git object. A file of the same name is taken for that part."""
+"""Paths that name a part of a git repository. A file of the same name is taken for that part."""
+
+_NAMES = ("file name",)
+"""How a location says that the secret is a name in the folder that its path is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +47,8 @@ class Place:
 
     @property
     def is_file(self) -> bool:
-        """Whether the path names a file rather than, say, a commit message."""
-        return self.path not in _NO_FILES
+        """Whether the path names a file rather than, say, a commit message or the folder with a telling name in it."""
+        return self.path not in _NO_FILES and self.first.via[:1] != _NAMES
 
     @property
     def file(self) -> str:
@@ -49,7 +56,7 @@ class Place:
 
         Parts of git objects are put below `.git/`, where no tracked file can be.
         """
-        return self.path if self.is_file else f".git/{self.path}"
+        return f".git/{self.path}" if self.path in _NO_FILES else self.path
 
 
 def spread(locations: tuple[Location, ...], limit: int) -> list[Location]:

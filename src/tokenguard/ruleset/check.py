@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,18 +27,41 @@ _PLACEHOLDER = "{token}"
 """Stands in an example for a token drawn for the check, so that no token has to stand in a file."""
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The outcome of a check: every fault, and how much was looked at."""
+
+    faults: tuple[Fault, ...]
+    """Empty: all is proved."""
+    rules: int
+    examples: int
+    negative_examples: int
+    samples: int
+
+
 def check(paths: Sequence[Path] | None = None) -> tuple[Fault, ...]:
     """Every fault of the rule files at `paths` (files or folders); None: the built-in ones. Empty: all is proved.
 
     A rule may not have the id of a built-in one, except in the built-in files themselves.
     """
+    return checked(paths).faults
+
+
+def checked(paths: Sequence[Path] | None = None) -> Checked:
+    """As `check`, with what was looked at."""
     faults: list[Fault] = []
     files = _files([rules_folder()] if paths is None else paths, faults)
     read = [rule for file in files for rule in _read(file, faults)]
     faults.extend(repeated_ids(read))
     faults.extend(_builtin_ids(read))
     faults.extend(fault for rule in read for fault in prove(rule))
-    return in_order(faults)
+    return Checked(
+        in_order(faults),
+        rules=len(read),
+        examples=sum(len(rule.examples) for rule in read),
+        negative_examples=sum(len(rule.negative_examples) for rule in read),
+        samples=sum(len(rule.samples) for rule in read),
+    )
 
 
 def prove(read: ReadRule) -> tuple[Fault, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from tokenguard.config.file import read_bounded
@@ -30,10 +31,11 @@ def load_paths(paths: Iterable[Path]) -> tuple[Rule, ...]:
 def load_repository_rules(data: bytes, name: str) -> tuple[Rule, ...]:
     """The rules that a scanned repository brings along, from the bytes of a rule file called `name`.
 
-    They can only add to what is found: `combine` refuses ids that exist, and here everything is refused that
-    shows or excuses a secret (`token`, `samples`) or could stall the scan (limits.REPOSITORY). Raises RuleError.
+    They can only add to what is found: `combine` refuses ids that exist, `foreign` keeps them from hiding what
+    another rule finds, and here everything is refused that shows or excuses a secret (`token`, `samples`) or could
+    stall the scan (limits.REPOSITORY). Raises RuleError.
     """
-    return tuple(read.rule for read in parse_rules(data, name, REPOSITORY))
+    return tuple(replace(read.rule, foreign=True) for read in parse_rules(data, name, REPOSITORY))
 
 
 def read_file(path: Path) -> tuple[ReadRule, ...]:
@@ -43,7 +45,7 @@ def read_file(path: Path) -> tuple[ReadRule, ...]:
     except ConfigError as error:
         raise RuleError(error.message, remedy=error.remedy) from None
     if data is None:
-        raise RuleError(f"{path}: no such file")
+        raise RuleError(f"{path}: no such file", remedy="correct the path of the rules")
     return parse_rules(data, str(path))
 
 

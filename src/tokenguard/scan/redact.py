@@ -40,6 +40,19 @@ class Redactor:
             data = rule.regex.sub(lambda match, rule=rule: _replacement(rule, match), data)  # type: ignore[misc]  # bound
         return data.decode("utf-8", "surrogateescape")
 
+    def guard(self, text: str) -> str:
+        """As `clean`, and what only begins like a secret is cut behind its visible prefix.
+
+        For messages about what somebody typed: a token that lacks a character is no token, and gives one away.
+        """
+        text = self.clean(text)
+        for rule in self._rules:
+            if rule.literal_prefix and rule.literal_prefix in text:
+                shown = max(rule.visible_prefix, len(rule.literal_prefix)) - len(rule.literal_prefix)
+                cut = re.compile(rf"({re.escape(rule.literal_prefix)}\w{{0,{shown}}}+)\w+")
+                text = cut.sub(rf"\1{ELLIPSIS}", text)
+        return text
+
 
 def _replacement(rule: Rule, match: re.Match[bytes]) -> bytes:
     return redacted(rule, Secret(match.group())).encode()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import platform
-from importlib.metadata import version
 from pathlib import Path
 
 import hyperscan
@@ -19,6 +17,10 @@ from tokenguard.model import RuleSet
 
 
 def _file(folder: Path, ruleset: RuleSet) -> Path:
+    import platform  # start-up time, of hooks too: only large rule sets come by here
+    
+    from importlib.metadata import version  # takes as long as the rest of a hook's start
+
     flags = ""
     with contextlib.suppress(OSError), Path("/proc/cpuinfo").open() as cpuinfo:
         flags = next((line for line in cpuinfo if line.startswith(("flags", "Features"))), "")

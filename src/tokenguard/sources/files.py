@@ -1,7 +1,8 @@
 """Files and folders as they lie on disk: every regular file, whatever it is called; links as their target's text.
 
-Nothing is left out by name, kind or .gitignore; only `.git` folders are left to the git source. Links are never
-followed below the paths that were asked for. What cannot be read is a Skipped.
+Nothing is left out by name, kind or .gitignore; only `.git` folders are left to the git source. Names are content
+too: each folder gives a blob of them. Links are never followed below the paths that were asked for. What cannot be
+read is a Skipped.
 """
 
 from __future__ import annotations
@@ -9,10 +10,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from tokenguard.model import Blob, Origin, Skipped
+
+FILE_NAMES = ("file name",)
+"""The `via` of a blob that holds the names in a folder, a line each; its path is the folder's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +27,7 @@ class FileSource:
     excluded: Callable[[str], bool] | None = None
     """Paths (of files and folders, as walked) that the user chose to leave out."""
     found_repository: Callable[[str], None] | None = None
-    """Told each folder below the start that holds a `.git` of its own."""
+    """Told each folder below the start that holds a `.git` of its own, or looks like a bare repository."""
     max_size: int | None = None
     """Larger files are Skipped, in bytes."""
 
@@ -46,13 +50,18 @@ class FileSource:
         except OSError as error:
             yield Skipped(shown or folder, reason(error))
             return
-        if not top and self.found_repository and any(entry.name == ".git" for entry in entries):
+        if not top and self.found_repository is not None and _is_repository({entry.name for entry in entries}):
             self.found_repository(folder)
-        for entry in entries:
-            path = f"{shown}{os.sep}{entry.name}" if shown and shown != os.sep else shown + entry.name
-            if self.excluded is not None and self.excluded(path):
-                continue
+        named = [(entry, os.path.join(shown, entry.name)) for entry in entries]
+        if self.excluded is not None:
+            named = [(entry, path) for entry, path in named if not self.excluded(path)]
+        yield self.names(shown or folder, (entry.name for entry, _ in named))
+        for entry, path in named:
             yield from self._entry(entry, path)
+
+    def names(self, folder: str, names: Iterable[str]) -> Blob:
+        """The names of things in a folder as a blob; it is no content of a file and not to be counted as one."""
+        return Blob.of(Origin(self.source, folder, via=FILE_NAMES), os.fsencode("\n".join(names)))
 
     def _entry(self, entry: os.DirEntry[str], path: str) -> Iterator[Blob | Skipped]:
         try:
@@ -70,6 +79,10 @@ class FileSource:
 
     def _file(self, path: str, shown: str) -> Blob:
         return Blob(Origin(self.source, shown), lambda: _open(path, self.max_size))
+
+
+def _is_repository(names: set[str]) -> bool:
+    return ".git" in names or names >= {"HEAD", "objects", "refs"}
 
 
 def _open(path: str, max_size: int | None) -> FileReader:

@@ -1,0 +1,1 @@
+"""One file a scenario: who runs, on what, and which limits are to hold."""

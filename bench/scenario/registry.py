@@ -1,0 +1,18 @@
+"""All scenarios, in the order in which they run."""
+
+from __future__ import annotations
+
+from bench.scenario import attribution, files, history, hostile, many_rules, memory, second_scan, staged
+
+SCENARIOS = (
+    history.SCENARIO,
+    second_scan.SCENARIO,
+    attribution.SCENARIO,
+    many_rules.SCENARIO,
+    memory.SCENARIO,
+    files.REAL,
+    files.MADE,
+    staged.CLEAN,
+    staged.LEAK,
+    hostile.SCENARIO,
+)

@@ -1,0 +1,97 @@
+"""The objects of a database: sifted in streams, then those with hits read one by one."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+
+from tokenguard.app.pipeline import BlobScanner, Scanned
+from tokenguard.app.session import Session, in_threads
+from tokenguard.errors import GitError
+from tokenguard.git.objects import Census, ObjectReader, Shard, UnreadableObjectError
+from tokenguard.git.runner import Git
+from tokenguard.git.sift import Sifter
+from tokenguard.model import Origin
+from tokenguard.sources.object_text import texts
+
+_TEXT_KINDS = frozenset(("commit", "tag", "tree"))
+
+
+@dataclass(slots=True)
+class Found:
+    """Outcomes of objects that have something in them, kept until it is known where the objects came from."""
+
+    source: str = "git"
+    blobs: dict[str, Scanned] = field(default_factory=dict)
+    texts: dict[str, list[Scanned]] = field(default_factory=dict)
+    """Of commits, tags and trees, by their ids."""
+    unread: list[str] = field(default_factory=list)
+
+    @property
+    def oids(self) -> tuple[str, ...]:
+        """Every object that has to be looked at again the next time."""
+        return (*self.blobs, *self.texts, *self.unread)
+
+
+def sift_objects(session: Session, git: Git, listing: Iterator[Shard]) -> list[str]:
+    """The ids of the objects in which stage 1 hits anything, or at which git broke off."""
+    work = queue.SimpleQueue[Shard | None]()
+    hits: dict[str, None] = {}
+    threads = session.jobs
+
+    def feed() -> None:
+        try:
+            for shard in listing:
+                session.progress.expect(shard.size)
+                work.put(shard)
+        except GitError as error:
+            session.collector.skip("the list of objects", str(error))
+        finally:
+            for _ in range(threads):
+                work.put(None)
+
+    def sift() -> None:
+        with Sifter(git, session.detector.scratch().first_hit) as sifter:
+            while (shard := work.get()) is not None:
+                sifter.sift(shard, session.progress.advance)
+            hits.update(dict.fromkeys(sifter.outcome.all()))
+
+    roles = [feed, *([sift] * threads)]
+    in_threads(len(roles), lambda: roles.pop()())
+    return list(hits)
+
+
+def count_objects(session: Session, census: Census) -> None:
+    """Put into the coverage what a listing told, and what it could not."""
+    for oid in census.missing:
+        session.collector.skip(f"object {oid}", "listed, but it cannot be read; run: git fsck")
+    session.collector.count(blobs=census.objects, bytes=census.content, commits=census.commits)
+
+
+def read_objects(session: Session, git: Git, oids: Collection[str], source: str = "git") -> Found:
+    """Scan single objects. They are not counted: the streams did that."""
+    found = Found(source)
+    scanner = BlobScanner(session.detector)
+    with ObjectReader(git) as reader:
+        for oid in oids:
+            try:
+                _read_object(scanner, reader, oid, found)
+            except UnreadableObjectError as error:
+                found.unread.append(oid)
+                session.collector.skip(f"object {oid}", f"{error}; run: git fsck")
+    return found
+
+
+def _read_object(scanner: BlobScanner, reader: ObjectReader, oid: str, found: Found) -> None:
+    content = reader.open(oid)
+    kind = content.kind
+    content.close()
+    if kind in _TEXT_KINDS:
+        outcomes = [scanner.scan(text) for text in texts(found.source, kind, oid, reader.read(oid))]
+        if any(each.matches or each.skipped for each in outcomes):
+            found.texts[oid] = outcomes
+        return
+    scanned = scanner.scan(reader.blob(oid, Origin(found.source, "", blob=oid)))
+    if scanned.matches or scanned.skipped:
+        found.blobs[oid] = scanned
