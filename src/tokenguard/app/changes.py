@@ -7,6 +7,7 @@ change without a secret costs the reading of the new blobs alone.
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -60,16 +61,23 @@ class _Held:
 
     secrets: frozenset[tuple[str, str]]
     """Rule and fingerprint."""
-    allowances: frozenset[Allowance]
+    allowances: Counter[Allowance]
+    """How many secrets of a base each allowance stood beside."""
 
-    def fresh(self, matches: Iterable[Match]) -> list[Match]:
-        """The matches that are new; allowances that are not are marked."""
-        return [self._marked(match) for match in matches if (match.rule_id, match.fingerprint) not in self.secrets]
+    def fresh(self, matches: Collection[Match]) -> list[Match]:
+        """The matches that are new, with the allowances marked that are not.
 
-    def _marked(self, match: Match) -> Match:
-        if match.allowance is None or match.allowance not in self.allowances:
-            return match
-        return replace(match, allowance=replace(match.allowance, standing=True))
+        An allowance that covers more than it did before was copied, and so is new.
+        """
+        covered = Counter(match.allowance for match in matches)
+        standing = {each for each, before in self.allowances.items() if covered[each] <= before}
+        new = (match for match in matches if (match.rule_id, match.fingerprint) not in self.secrets)
+        return [_marked(match) if match.allowance in standing else match for match in new]
+
+
+def _marked(match: Match) -> Match:
+    allowance = match.allowance
+    return match if allowance is None else replace(match, allowance=replace(allowance, standing=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +120,11 @@ class _ChangeScan:
     def _held(self, change: Change) -> _Held:
         """What was there before; a base that cannot be read holds nothing, which is noted."""
         outcomes = [self._blob(base, change) for base in change.bases]
-        matches = [match for outcome in outcomes if outcome is not None for match in outcome.matches]
-        return _Held(
-            frozenset((match.rule_id, match.fingerprint) for match in matches),
-            frozenset(match.allowance for match in matches if match.allowance is not None),
-        )
+        bases = [outcome.matches for outcome in outcomes if outcome is not None]
+        allowances: Counter[Allowance] = Counter()
+        for matches in bases:
+            allowances |= Counter(match.allowance for match in matches if match.allowance is not None)
+        return _Held(frozenset((match.rule_id, match.fingerprint) for base in bases for match in base), allowances)
 
     def _blob(self, oid: str, change: Change) -> Scanned | None:
         """The outcome of one blob, scanned unless it was before."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tokenguard import __version__
@@ -34,6 +34,8 @@ class Sight:
     environ: Mapping[str, str]
     top: Path | None = None
     """The repository's top folder; None: no repository, or a bare one."""
+    named_below: Path | None = None
+    """The top, where reports name files as seen from the working folder; None: from the top itself."""
     settled: ReadInside | None = None
     """The repository's files as they count; None: only the user's configuration does."""
     proposed: ReadInside | None = None
@@ -51,7 +53,23 @@ class Sight:
         user = config_file.read(path, Layer.USER) if path is not None else None
         if user is None and self.environ.get("TOKENGUARD_CONFIG"):
             raise ConfigError(f"{path}: no such file", remedy="correct or unset TOKENGUARD_CONFIG")
-        return resolve(environ=self.environ, repository=_parsed(self.settled), user=user, flags=flags)
+        repository, notes = self._repository()
+        settings = resolve(environ=self.environ, repository=repository, user=user, flags=flags)
+        return replace(settings, notes=(*settings.notes, *notes))
+
+    def _repository(self) -> tuple[FileSettings, tuple[str, ...]]:
+        """The repository's configuration as it counts.
+
+        Of a change the file that it proposes has to be right; the one before it may be what the change repairs, and
+        then allows nothing.
+        """
+        if self.proposed is None:
+            return _parsed(self.settled), ()
+        _parsed(self.proposed)
+        try:
+            return _parsed(self.settled), ()
+        except ConfigError as error:
+            return FileSettings(), (f"before this change: {error.message}; it allows nothing",)
 
     def read_inside(self, path: str) -> bytes | None:
         """A file of the repository as it counts."""
@@ -84,7 +102,7 @@ def judged(collector: Collector, ruleset: RuleSet, sight: Sight, settings: Setti
     from datetime import UTC, datetime
 
     standing = {key: each for key, each in inline.items() if each.standing or sight.proposed is None}
-    settled = Allowances(standing, settings.ignore, _baseline(settings, sight))
+    settled = Allowances(standing, settings.ignore, _baseline(settings, sight), sight.named_below)
     verdict = suppress(
         findings,
         settled=settled,

@@ -20,7 +20,7 @@ from tokenguard.errors import GitError
 from tokenguard.git.history import History
 from tokenguard.git.inventory import Inventory, pack_objects, take
 from tokenguard.git.objects import Census, Shard, shards, shards_of
-from tokenguard.git.repository import Repository, locate, repository_at
+from tokenguard.git.repository import Repository, locate, repository_at, views
 from tokenguard.git.runner import Git
 from tokenguard.git.walk import Proof, Walk
 from tokenguard.model import Blob, Origin, Skipped
@@ -124,15 +124,17 @@ def _learned(
 
 
 def _names(git: Git) -> Iterator[Blob | Skipped]:
-    """The names of refs, and the paths in the index."""
+    """The names of refs, and the paths in the indexes: of version 4 the file itself holds them in pieces."""
     code, refs, said = git.try_run("for-each-ref", "--format=%(refname)")
     yield Blob.of(Origin(SOURCE, "ref name"), refs)
     if code != 0:
         yield Skipped("refs", f"git cannot list them: {said or 'it broke off'}; run: git fsck")
-    code, paths, said = git.try_run("ls-files", "-z")
-    yield Blob.of(Origin(SOURCE, "file name"), paths.replace(b"\0", b"\n"))
-    if code != 0:
-        yield Skipped("index", f"git cannot read it: {said or 'it broke off'}; run: git fsck")
+    for view in views(git.repository):
+        # From the top: core.worktree may say that the folder git runs in lies deep below it.
+        code, paths, said = Git(view).try_run("ls-files", "-z", "--full-name", "--", ":(top)")
+        yield Blob.of(Origin(SOURCE, "file name"), paths.replace(b"\0", b"\n"))
+        if code != 0:
+            yield Skipped(str(view.git_dir / "index"), f"git cannot read it: {said or 'it broke off'}; run: git fsck")
 
 
 def _git_folder(session: Session, repository: Repository, prefix: str) -> list[tuple[Repository, str]]:

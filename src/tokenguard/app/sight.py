@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tokenguard.app.judge import ReadInside, Sight
-from tokenguard.config.file import REPOSITORY_FILE, read_inside
+from tokenguard.config.file import read_inside
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.repository import Repository
@@ -21,17 +21,16 @@ def of_user(environ: Mapping[str, str]) -> Sight:
 
 def of_folder(environ: Mapping[str, str], folder: Path) -> Sight:
     """The configuration of the folder, or of the worktree that it lies in."""
-    for top in (folder, *folder.parents):
-        if (top / REPOSITORY_FILE).is_file() or (top / ".git").exists():
-            return Sight(environ, top, reader_of(top))
-    return Sight(environ)
+    # A file planted in some folder above, /tmp for one, must not count: only a worktree's top is looked for.
+    top = next((each for each in (folder, *folder.parents) if (each / ".git").exists()), folder)
+    return Sight(environ, top, named_below=top, settled=reader_of(top))
 
 
 def of_repository(environ: Mapping[str, str], repository: Repository, objects: ObjectReader) -> Sight:
     """A whole repository: its worktree as it is, a bare one as its default branch has it."""
     if repository.worktree is not None:
-        return Sight(environ, repository.worktree, reader_of(repository.worktree))
-    return Sight(environ, None, revision_reader(objects, "HEAD"))
+        return Sight(environ, repository.worktree, settled=reader_of(repository.worktree))
+    return Sight(environ, settled=revision_reader(objects, "HEAD"))
 
 
 def of_change(
@@ -39,7 +38,7 @@ def of_change(
 ) -> Sight:
     """A change: what held before it, and apart from that what it proposes; `head` is a revision, empty: the index."""
     settled = revision_reader(objects, changed.base) if changed.base is not None else _nothing
-    return Sight(environ, repository.worktree, settled, revision_reader(objects, head))
+    return Sight(environ, repository.worktree, settled=settled, proposed=revision_reader(objects, head))
 
 
 def reader_of(top: Path) -> ReadInside:

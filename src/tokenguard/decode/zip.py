@@ -17,8 +17,13 @@ class Zip:
     triggers = (Trigger(zip_magic.LOCAL_HEADER), Trigger(zip_magic.END))
 
     def recognises(self, head: bytes, hits: Sequence[int]) -> bool:
-        """Whether it begins like one, or may hold one: a program may be in front. `members` looks closer."""
-        return head.startswith(zip_magic.FIRST) or bool(hits)
+        """Whether it begins like one, or may hold one: a program may be in front. `members` looks closer.
+
+        A tar is none although the last of its members may be: that is found where the tar is taken apart.
+        """
+        if head.startswith(zip_magic.FIRST):
+            return True
+        return bool(hits) and not head.startswith(b"ustar", 257)
 
     def members(self, blob: Blob, budget: Budget) -> Iterator[Blob | Skipped]:
         """Every member with data, one blob of all names and one of all comments, line by line.

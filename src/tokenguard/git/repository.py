@@ -69,6 +69,14 @@ def repository_at(folder: Path) -> Repository | None:
     return None
 
 
+def views(repository: Repository) -> list[Repository]:
+    """The repository as each of its worktrees sees it, the linked ones too: there is an index for each."""
+    linked = repository.common_dir / "worktrees"
+    folders = sorted(folder for folder in linked.iterdir() if folder.is_dir()) if linked.is_dir() else []
+    others = [folder for folder in (repository.common_dir, *folders) if folder != repository.git_dir]
+    return [repository, *(Repository(folder, repository.common_dir, None) for folder in others)]
+
+
 def locate(start: Path, environ: Mapping[str, str] | None = None) -> Repository:
     """The repository that `start` lies in.
 
