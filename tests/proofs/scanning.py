@@ -23,7 +23,7 @@ from tokenguard.report.registry import FORMATS, reporter
 from tokenguard.ruleset.assemble import load_builtin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _SLOW = 120
 """Seconds after which a tokenguard that hangs fails its test."""
@@ -52,6 +52,7 @@ def tokenguard(
     stdin: bytes = b"",
     environ: Mapping[str, str] | None = None,
     timeout: float = _SLOW,
+    before: Callable[[], None] | None = None,
 ) -> subprocess.CompletedProcess[bytes]:
     """The program itself; a traceback in what it says fails the test, whatever it was asked."""
     done = subprocess.run(
@@ -62,6 +63,7 @@ def tokenguard(
         capture_output=True,
         check=False,
         timeout=timeout,
+        preexec_fn=before,  # noqa: PLW1509 - no threads run here
     )
     assert b"Traceback" not in done.stderr, os.fsdecode(done.stderr)
     assert b"internal error" not in done.stderr + done.stdout, os.fsdecode(done.stderr + done.stdout)

@@ -291,7 +291,6 @@ def git_folder(repository: RepositoryBuilder, planted: Planted) -> None:
     """Git's own files, and those of programs that keep theirs there."""
     repository.run("config", "remote.origin.url", f"https://u:{planted('.git/config')}@example.org/x.git")
     files = {
-        "packed-refs.orig": "left in packed-refs",
         "lfs/objects/ab/cd/abcd": "cached LFS object",
         "COMMIT_EDITMSG": "message of an abandoned commit",
         "FETCH_HEAD": "FETCH_HEAD",
@@ -304,9 +303,6 @@ def git_folder(repository: RepositoryBuilder, planted: Planted) -> None:
         target = repository.path / ".git" / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"# {planted(place)}\n")
-    comment = f"# {planted('comment in packed-refs')}\n"
-    packed = repository.path / ".git/packed-refs"
-    packed.write_text(packed.read_text() + comment)
 
 
 def worktree(repository: RepositoryBuilder, planted: Planted) -> None:

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -121,11 +121,9 @@ def _write(report: Report, output: Output, started: float) -> None:
 
         write_file(output.path, lambda out: write(report, out, options))
         return
-    out = _standard_output()
-    colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
     try:
-        write(report, out, Options(colour, options.width, options.started, options.finished))
-        out.flush()
+        with _standard_output() as out:
+            write(report, out, replace(options, colour=_colour(out)))
     except OSError as error:
         abandon_output()
         closed = isinstance(error, BrokenPipeError)
@@ -136,12 +134,16 @@ def _write(report: Report, output: Output, started: float) -> None:
 
 
 def _standard_output() -> TextIO:
+    """A stream of our own over it: under PYTHONUNBUFFERED that of Python does not see that a write was cut short."""
     if sys.stdout is None:
         raise OutputError("the report cannot be written: standard output is closed", remedy="use -o FILE")
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if reconfigure is not None:
-        reconfigure(encoding="utf-8", errors="backslashreplace", newline="")
-    return sys.stdout
+    sys.stdout.flush()
+    descriptor = sys.stdout.fileno()
+    return os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace", newline="", closefd=False)
+
+
+def _colour(out: TextIO) -> bool:
+    return out.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
 
 
 def _width() -> int:
