@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tokenguard.app.files import scan_blobs, scan_files
-from tokenguard.app.judge import Sight
+from tokenguard.app.sight import Sight
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.repository import scan_repository as _scan_repository
 from tokenguard.app.ruleset import rules_for

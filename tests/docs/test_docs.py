@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from tokenguard.cli.root import root
 
 CHECKOUT = Path(__file__).resolve().parents[2]

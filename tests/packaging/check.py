@@ -1,13 +1,15 @@
 """The packaging check behind `make package`: what is built works where the checkout is not.
 
-Builds sdist and wheel, looks into the wheel, installs each in an environment of its own, and there, from another
-folder, has a planted tree scanned, the rules checked and the installation examined. Exits non-zero at the first fault.
+Builds sdist and wheel, looks into them, installs each in an environment of its own (the wheel with the oldest
+dependencies that it allows), and there, from another folder, has a planted tree scanned, the rules checked, the
+installation examined and a hook installed. Exits non-zero at the first fault.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -34,9 +36,9 @@ def main() -> None:
         check_wheel(wheel)
         check_sdist(sdist)
         tree = plant_tree(work / "tree")
-        for artefact in (wheel, sdist):
-            check_installed(artefact, work / artefact.name.replace(".", "-"), tree)
-            print(f"ok: {artefact.name}", flush=True)
+        for artefact, dependencies in ((wheel, lowest(wheel)), (sdist, [])):
+            check_installed(artefact, dependencies, work / artefact.name.replace(".", "-"), tree)
+            print(f"ok: {artefact.name} with {', '.join(dependencies) or 'the newest dependencies'}", flush=True)
 
 
 def check_wheel(wheel: Path) -> None:
@@ -61,11 +63,23 @@ def check_sdist(sdist: Path) -> None:
     expect(not made, f"the sdist holds {made[:3]}")
 
 
-def check_installed(artefact: Path, environment: Path, tree: Path) -> None:
-    """Install `artefact` alone and use it from a folder that is not the checkout."""
+def lowest(wheel: Path) -> list[str]:
+    """The wheel's dependencies, each at its lower bound: what is promised to do."""
+    with zipfile.ZipFile(wheel) as archive:
+        metadata = next(name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        bounds = re.findall(r"^Requires-Dist: ([\w.-]+)>=([\w.]+)$", archive.read(metadata).decode(), re.MULTILINE)
+    expect(bounds, "no dependency has a lower bound")
+    return [f"{name}=={version}" for name, version in bounds]
+
+
+def check_installed(artefact: Path, dependencies: list[str], environment: Path, tree: Path) -> None:
+    """Install `artefact` and use it from a folder that is not the checkout."""
     venv.create(environment, with_pip=True)
     python = environment / "bin" / "python"
-    run([str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", str(artefact)], tree)
+    run(
+        [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", str(artefact), *dependencies],
+        tree,
+    )
     tokenguard = str(environment / "bin" / "tokenguard")
     run([tokenguard, "rules", "check"], tree)
     run([tokenguard, "doctor"], tree)

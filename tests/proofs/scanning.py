@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import plant
 from tokenguard.app.files import scan_files
-from tokenguard.app.judge import Sight
+from tokenguard.app.sight import Sight
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.repository import scan_repository
 from tokenguard.config.settings import Settings

@@ -11,18 +11,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 from tokenguard.app.collect import origin_location
-from tokenguard.app.pipeline import BlobScanner, Scanned
 from tokenguard.app.objects import sift_objects
+from tokenguard.app.pipeline import BlobScanner, Scanned
 from tokenguard.app.session import Session
 from tokenguard.errors import GitError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath
-from tokenguard.git.history import History, Person
 from tokenguard.git.objects import Census, ObjectReader, UnreadableObjectError, shards_of
 from tokenguard.git.runner import Git
 from tokenguard.model import Allowance, Blob, Location, Match, Origin
 from tokenguard.sources.object_text import texts
+
+if TYPE_CHECKING:
+    from tokenguard.git.history import Person
 
 _STREAMED = 200
 """From so many objects on, sifting one stream of them is faster than asking git for one after the other."""
@@ -236,6 +239,10 @@ class _ChangeScan:
             self._session.collector.add_matches((added.match,), partial(_places, added, person))
 
     def _people(self, commits: Collection[str]) -> Mapping[str, Person]:
+        if not commits:
+            return {}
+        from tokenguard.git.history import History  # start-up time: only findings have authors
+
         try:
             return History(self._git).people(commits)
         except GitError as error:

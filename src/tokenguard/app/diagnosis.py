@@ -19,9 +19,8 @@ from tokenguard import __version__
 from tokenguard.app.allow import unknown_rules
 from tokenguard.app.detector import Detector
 from tokenguard.app.hook_state import HookState, HookStatus, hook_status
-from tokenguard.app.judge import Sight
 from tokenguard.app.ruleset import rules_for
-from tokenguard.app.sight import of_folder
+from tokenguard.app.sight import Sight, of_folder
 from tokenguard.config.display import Shown, described
 from tokenguard.config.file import REPOSITORY_FILE, user_file
 from tokenguard.config.settings import Settings

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
-from tokenguard.app.judge import Outcome, Sight, judged
+from tokenguard.app.outcome import Outcome, report_of
 from tokenguard.app.session import Progress, Session, Silence
+from tokenguard.app.sight import Sight
 from tokenguard.config.settings import Settings
 from tokenguard.errors import OperationError, TokenguardError, fault
 from tokenguard.model import RuleSet
@@ -57,6 +58,10 @@ def perform(  # noqa: PLR0913 - two may be left out
         collector.problem("internal", "the scan", f"internal error: {fault(error)}; please report this")
     finally:
         collector.close()
+    if not collector.findings():
+        return Outcome(report_of(collector, ruleset, (), ()))
+    from tokenguard.app.judge import judged  # start-up time: nothing is allowed where nothing is found
+
     return judged(collector, ruleset, sight, settings)
 
 

@@ -1,17 +1,83 @@
-"""From where each kind of scan takes the repository's own configuration."""
+"""From where each kind of scan takes its configuration: the user's, and the repository's as it counts.
+
+The scan of a change goes by the revision before it; what the change proposes has to be right, but does not count yet.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tokenguard.app.judge import ReadInside, Sight
-from tokenguard.config.file import read_inside
+from tokenguard.config import file as config_file
+from tokenguard.config.file import REPOSITORY_FILE, read_inside, user_file
+from tokenguard.config.resolve import resolve
+from tokenguard.config.settings import FileSettings, Layer, Settings
+from tokenguard.errors import ConfigError
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.repository import Repository
 
+ReadInside = Callable[[str], bytes | None]
+"""Bytes of a file of the repository by its path inside; None when there is none."""
+
 _LIMIT = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Where a scan's configuration stands."""
+
+    environ: Mapping[str, str]
+    top: Path | None = None
+    """The repository's top folder; None: no repository, or a bare one."""
+    named_below: Path | None = None
+    """The top, where reports name files as seen from the working folder; None: from the top itself."""
+    settled: ReadInside | None = None
+    """The repository's files as they count; None: only the user's configuration does."""
+    proposed: ReadInside | None = None
+    """The same files as a scanned change would have them; None: no change is scanned."""
+    strict: bool = False
+    """What the change itself allows does not count, whatever the settings say (pre-receive)."""
+
+    def settings(self, flags: Mapping[str, object]) -> Settings:
+        """All layers together.
+
+        Raises:
+            ConfigError: any of them is wrong, or a file that was named is missing.
+        """
+        path = user_file(self.environ, sys.platform)
+        user = config_file.read(path, Layer.USER) if path is not None else None
+        if user is None and self.environ.get("TOKENGUARD_CONFIG"):
+            raise ConfigError(f"{path}: no such file", remedy="correct or unset TOKENGUARD_CONFIG")
+        repository, notes = self._repository()
+        settings = resolve(environ=self.environ, repository=repository, user=user, flags=flags)
+        return replace(settings, notes=(*settings.notes, *notes))
+
+    def _repository(self) -> tuple[FileSettings, tuple[str, ...]]:
+        """The repository's configuration as it counts.
+
+        Of a change the file that it proposes has to be right; the one before it may be what the change repairs, and
+        then allows nothing.
+        """
+        if self.proposed is None:
+            return parsed(self.settled), ()
+        parsed(self.proposed)
+        try:
+            return parsed(self.settled), ()
+        except ConfigError as error:
+            return FileSettings(), (f"before this change: {error.message}; it allows nothing",)
+
+    def read_inside(self, path: str) -> bytes | None:
+        """A file of the repository as it counts."""
+        return self.settled(path) if self.settled is not None else None
+
+
+def parsed(read_inside: ReadInside | None) -> FileSettings:
+    """What the repository's own file says; nothing when there is none."""
+    data = read_inside(REPOSITORY_FILE) if read_inside is not None else None
+    return config_file.parse(data, REPOSITORY_FILE) if data is not None else FileSettings()
 
 
 def of_user(environ: Mapping[str, str]) -> Sight:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from tokenguard.app.judge import Sight
+from tokenguard.app.sight import Sight
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.session import Progress, Session, Silence

@@ -39,3 +39,13 @@ def prefix_triggers(prefix: bytes) -> dict[Trigger, TextWrapping]:
         for trigger in _BASE64.triggers(literal):
             found.setdefault(trigger, _BASE64)
     return found
+
+
+def text_wrapping(name: str) -> TextWrapping:
+    """The text wrapping of that name."""
+    return next(wrapping for wrapping in TEXT if wrapping.name == name)
+
+
+def container(name: str) -> Container:
+    """The container format of that name."""
+    return next(each for each in CONTAINERS if each.name == name)

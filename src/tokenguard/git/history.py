@@ -187,5 +187,5 @@ def utc(date: str) -> str:
 
 def _ref(name: str, names: set[str]) -> str | None:
     """The full name of the ref in what `git name-rev` prints."""
-    short = name.split("~")[0].split("^")[0]
+    short = name.split("~", maxsplit=1)[0].split("^", maxsplit=1)[0]
     return next((full for full in (f"refs/heads/{short}", f"refs/{short}") if full in names), None)

@@ -61,7 +61,7 @@ class Match:
     allowance: Allowance | None = None
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Location:
     """One place where a secret was seen. None: does not apply, or is not known."""
 

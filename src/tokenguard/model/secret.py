@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import NoReturn
 
 _FINGERPRINT_DOMAIN = b"tokenguard/1"
@@ -52,7 +51,9 @@ class Secret:
 
     def sha256(self) -> str:
         """SHA-256 of the whole value, hex."""
-        return hashlib.sha256(self._value).hexdigest()
+        from hashlib import sha256  # start-up time: a clean commit holds no secret
+
+        return sha256(self._value).hexdigest()
 
     def token_sha256(self, random_bits: float | None) -> str | None:
         """The exact name of a token that gives nothing away; None below 100 random bits."""
@@ -65,6 +66,8 @@ class Secret:
 
         Secrets of fewer than 100 random bits (or of unknown strength) pass through scrypt first.
         """
+        import hashlib
+
         if random_bits is not None and random_bits >= _EXACT_HASH_BITS:
             inner = hashlib.sha256(self._value).digest()
         else:

@@ -5,7 +5,6 @@ Start-up goes through here with every hook: no YAML is read and nothing heavy im
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import fields
 
@@ -56,6 +55,8 @@ def of_rules(rules: Iterable[Rule]) -> RuleSet:
 
 def digest_of(rules: Iterable[Rule]) -> str:
     """`sha256:` and the digest over everything in the rules, and their order, that can change a result."""
+    import hashlib  # start-up time: the built-in rules carry their digest
+
     names = [field.name for field in fields(Rule) if field.name not in _NOT_IN_RESULTS]
     digest = hashlib.sha256(_DIGEST_DOMAIN.encode())
     for rule in rules:

@@ -18,7 +18,6 @@ from tokenguard.model import RuleSet
 
 def _file(folder: Path, ruleset: RuleSet) -> Path:
     import platform  # start-up time, of hooks too: only large rule sets come by here
-    
     from importlib.metadata import version  # takes as long as the rest of a hook's start
 
     flags = ""

@@ -1,0 +1,100 @@
+"""Ctrl-C, or a cancelled job, in the middle of a scan: what was found until then is reported, as incomplete."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+import plant
+from cli.program import COMMAND, INCOMPLETE, Ended, assert_hidden, found
+from git_repository import RepositoryBuilder
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+def start(*arguments: str, cwd: Path, **environ: str) -> subprocess.Popen[bytes]:
+    """Start tokenguard."""
+    return subprocess.Popen(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env=os.environ | environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def end(running: subprocess.Popen[bytes], number: signal.Signals) -> Ended:
+    """Send the signal and wait."""
+    running.send_signal(number)
+    out, err = running.communicate(timeout=60)
+    return Ended(running.returncode, out.decode(), err.decode())
+
+
+def assert_partial(ended: Ended, token: str) -> None:
+    """The report says that it is incomplete, and has the token that was seen before."""
+    assert ended.code == INCOMPLETE
+    assert ended.message.startswith("incomplete: the scan: interrupted; the rest was not read")
+    assert ended.report["state"] == "incomplete"
+    assert [each["code"] for each in ended.report["errors"]] == ["interrupted"]
+    assert found(ended.report) == {(plant.KEEBAI, plant.visible_prefix(token))}
+    assert_hidden(token, ended)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_files(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
+    token = plant.token(plant.KEEBAI)
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "a.env").write_text(token)
+    for each in range(200):
+        (tree / f"b{each}").write_text("nothing\n" * each)
+    os.mkfifo(tmp_path / "pipe")
+    running = start("scan", "files", "tree", "pipe", "--format", "json", "--jobs", jobs, cwd=tmp_path)
+    with (tmp_path / "pipe").open("wb"):  # opens when the scan has come this far, and then keeps it waiting
+        ended = end(running, number)
+    assert_partial(ended, token)
+
+
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_git(tmp_path: Path, number: signal.Signals) -> None:
+    """A git that hangs after the objects were read: their findings are there."""
+    repository = RepositoryBuilder(tmp_path / "repository")
+    token = plant.token(plant.KEEBAI)
+    repository.commit({"a.env": token})
+    repository.commit({"a.env": None})
+    programs, reached = tmp_path / "programs", tmp_path / "reached"
+    programs.mkdir()
+    (programs / "git").write_text(
+        f'#!/bin/sh\ncase " $* " in *" ls-files "*) echo $$ >"{reached}.new"; mv "{reached}.new" "{reached}"; '
+        f'exec sleep 60;; esac\nexec "{shutil.which("git")}" "$@"\n'
+    )
+    (programs / "git").chmod(0o755)
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    running = start("scan", "git", "--format", "json", cwd=repository.path, PATH=path)
+    try:
+        while not reached.exists():
+            assert running.poll() is None
+            time.sleep(0.02)
+        ended = end(running, number)
+    finally:
+        os.kill(int(reached.read_text()), signal.SIGKILL)
+    assert_partial(ended, token)
+
+
+def test_a_baseline_is_not_written_from_half_a_scan(tmp_path: Path) -> None:
+    (tmp_path / "a.env").write_text(plant.token(plant.KEEBAI))
+    os.mkfifo(tmp_path / "pipe")
+    arguments = ("baseline", "create", "--files", "a.env", "--files", "pipe", "--baseline", "known")
+    running = start(*arguments, cwd=tmp_path)
+    with (tmp_path / "pipe").open("wb"):
+        ended = end(running, signal.SIGINT)
+    assert ended.code == 130
+    assert not (tmp_path / "known").exists()

@@ -1,0 +1,47 @@
+"""`tokenguard scan shell` and `scan stdin` from end to end."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import plant
+from cli.program import CLEAN, FOUND, assert_hidden, found, run
+
+AS_JSON = ("--format", "json")
+
+
+def test_shell(tmp_path: Path, home: Path) -> None:
+    assert run("scan", "shell", cwd=tmp_path).code == CLEAN
+    token = plant.token(plant.KEEBAI)
+    (home / ".bash_history").write_text(f"ls\n#1790000000\ncurl -H 'Authorization: Bearer {token}' https://example.org\n")
+    ended = run("scan", "shell", *AS_JSON, cwd=tmp_path)
+    assert (ended.code, ended.err, found(ended.report)) == (FOUND, "", {(plant.KEEBAI, plant.visible_prefix(token))})
+    (place,) = ended.report["findings"][0]["locations"]
+    assert (place["source"], place["line"], place["command"]) == ("shell", 3, "curl")
+    assert place["time"] == "2026-09-21T14:13:20Z"
+    assert_hidden(token, ended)
+    assert "Authorization" not in ended.out
+
+
+def test_shell_goes_by_no_repositorys_configuration(tmp_path: Path, home: Path) -> None:
+    (home / ".bash_history").write_text(f"{plant.token(plant.KEEBAI)}\n")
+    (tmp_path / ".tokenguard.yaml").write_text(f"ignore:\n  - rule: {plant.KEEBAI}\n    reason: not mine to say\n")
+    assert run("scan", "shell", cwd=tmp_path).code == FOUND
+
+
+def test_stdin(tmp_path: Path) -> None:
+    token = plant.token(plant.BINBOI_ACCESS)
+    ended = run("scan", "stdin", *AS_JSON, cwd=tmp_path, stdin=f"a\nkey: {token}\n".encode())
+    assert (ended.code, ended.err) == (FOUND, "")
+    (place,) = ended.report["findings"][0]["locations"]
+    assert (place["source"], place["path"], place["line"], place["column"]) == ("stdin", "standard input", 2, 6)
+    assert_hidden(token, ended)
+    assert run("scan", "stdin", cwd=tmp_path, stdin=b"").code == CLEAN
+
+
+def test_stdin_by_a_name_and_packed(tmp_path: Path) -> None:
+    packed = gzip.compress(plant.token(plant.KEEBAI).encode())
+    ended = run("scan", "stdin", "--name", "dump.gz", *AS_JSON, cwd=tmp_path, stdin=packed)
+    (place,) = ended.report["findings"][0]["locations"]
+    assert (ended.code, place["path"], place["via"]) == (FOUND, "dump.gz", ["gzip"])
