@@ -45,16 +45,16 @@ class RepositoryBuilder:
 
     def write(self, path: str | bytes, content: str | bytes) -> None:
         """A file in the worktree, with the folders that it needs."""
-        full = os.path.join(os.fsencode(self.path), os.fsencode(path))  # noqa: PTH118  # a Path takes no bytes
-        os.makedirs(os.path.dirname(full), exist_ok=True)  # noqa: PTH103, PTH120
-        with open(full, "wb") as file:  # noqa: PTH123
+        full = os.path.join(os.fsencode(self.path), os.fsencode(path))  # a Path takes no bytes
+        os.makedirs(os.path.dirname(full), exist_ok=True)
+        with open(full, "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)
 
     def add(self, files: Mapping[str, str | bytes | None] | Mapping[bytes, str | bytes | None]) -> None:
         """Write files (None: delete) and stage everything that is different in the worktree."""
         for path, content in files.items():
             if content is None:
-                os.unlink(os.path.join(os.fsencode(self.path), os.fsencode(path)))  # noqa: PTH108, PTH118
+                os.unlink(os.path.join(os.fsencode(self.path), os.fsencode(path)))
             else:
                 self.write(path, content)
         self.run("add", "--all")

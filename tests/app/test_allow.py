@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING
@@ -267,10 +268,10 @@ def test_no_place_is_lost_and_none_is_judged_twice(found: list[list[str]], globs
     findings = [finding(*each) for each in found]
     allowances = Allowances(entries=tuple(Ignore("r", PathGlob.parse(glob)) for glob in globs))
     verdict = judge(*findings, proposal=Proposal(allowances, strict=strict))
-    seen = [
+    seen = Counter(
         (part.fingerprint, location)
         for part in (*verdict.findings, *(each.finding for each in verdict.suppressed))
         for location in part.locations
-    ]
-    assert sorted(seen) == sorted((each.fingerprint, location) for each in findings for location in each.locations)
+    )
+    assert seen == Counter((each.fingerprint, location) for each in findings for location in each.locations)
     assert not (strict and verdict.suppressed)

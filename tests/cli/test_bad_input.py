@@ -281,14 +281,18 @@ def old_git(folder: Path) -> str:
     return str(folder)
 
 
-@pytest.mark.parametrize("command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit"])
+@pytest.mark.parametrize(
+    "command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit"]
+)
 def test_git_is_missing(repository: RepositoryBuilder, tmp_path: Path, command: str) -> None:
     ended = run(*command.split(), cwd=repository.path, environ={"PATH": str(tmp_path)})
     assert (ended.code, ended.out) == (INCOMPLETE, "")
     assert ended.message == "git was not found on PATH; install git 2.32 or newer"
 
 
-@pytest.mark.parametrize("command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit"])
+@pytest.mark.parametrize(
+    "command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit"]
+)
 def test_git_is_too_old(repository: RepositoryBuilder, tmp_path: Path, command: str) -> None:
     ended = run(*command.split(), cwd=repository.path, environ={"PATH": old_git(tmp_path / "old")})
     assert (ended.code, ended.out) == (INCOMPLETE, "")
@@ -307,7 +311,11 @@ def test_files_need_no_git(tree: tuple[Path, str], tmp_path: Path) -> None:
 def in_shell(line: str, cwd: Path) -> Ended:
     """A line of bash with `tokenguard` in it; the exit code is tokenguard's."""
     done = subprocess.run(
-        ["bash", "-c", f'tokenguard() {{ "{COMMAND[0]}" {" ".join(COMMAND[1:])} "$@"; }}\n{line}\nexit ${{PIPESTATUS[0]}}'],
+        [
+            "bash",
+            "-c",
+            f'tokenguard() {{ "{COMMAND[0]}" {" ".join(COMMAND[1:])} "$@"; }}\n{line}\nexit ${{PIPESTATUS[0]}}',
+        ],
         cwd=cwd,
         capture_output=True,
         check=False,

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
+import io
+import os
+import subprocess
+import zipfile
 from pathlib import Path
 
+import pytest
+
 import plant
-from cli.program import CLEAN, FOUND, assert_hidden, found, run
+from cli.program import CLEAN, COMMAND, FOUND, Ended, assert_hidden, found, run
 
 AS_JSON = ("--format", "json")
 
@@ -40,8 +45,22 @@ def test_stdin(tmp_path: Path) -> None:
     assert run("scan", "stdin", cwd=tmp_path, stdin=b"").code == CLEAN
 
 
-def test_stdin_by_a_name_and_packed(tmp_path: Path) -> None:
-    packed = gzip.compress(plant.token(plant.KEEBAI).encode())
-    ended = run("scan", "stdin", "--name", "dump.gz", *AS_JSON, cwd=tmp_path, stdin=packed)
-    (place,) = ended.report["findings"][0]["locations"]
-    assert (ended.code, place["path"], place["via"]) == (FOUND, "dump.gz", ["gzip"])
+@pytest.mark.parametrize("filler", [0, 9_000_000], ids=["small", "large"])
+@pytest.mark.parametrize("how", ["pipe", "file"])
+def test_stdin_by_a_name_and_packed(tmp_path: Path, how: str, filler: int) -> None:
+    """A stream can be read only once, and an archive has to be read again."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("filler", os.urandom(filler))
+        archive.writestr("a.env", plant.token(plant.KEEBAI).encode())
+    arguments = ("scan", "stdin", "--name", "dump.zip", *AS_JSON)
+    if how == "pipe":
+        ended = run(*arguments, cwd=tmp_path, stdin=packed.getvalue())
+    else:
+        (tmp_path / "x").write_bytes(packed.getvalue())
+        with (tmp_path / "x").open("rb") as file:
+            done = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, stdin=file, capture_output=True, check=False)
+        ended = Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    assert ended.code == FOUND
+    vias = {tuple(place["via"]) for place in ended.report["findings"][0]["locations"]}
+    assert ("zip:a.env",) in vias

@@ -178,7 +178,12 @@ def test_a_pack_without_an_index_that_nothing_needs(packed: Small, tmp_path: Pat
     repository = packed.copy(tmp_path / "x.git")
     other = RepositoryBuilder(tmp_path / "other")
     other.object("blob", plant.token(plant.KEEBAI).encode())
-    name = other.run("pack-objects", "-q", ".git/pack", stdin=other.run("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").encode())
+    name = other.run(
+        "pack-objects",
+        "-q",
+        ".git/pack",
+        stdin=other.run("cat-file", "--batch-all-objects", "--batch-check=%(objectname)").encode(),
+    )
     pack = f"pack-{name}.pack"
     (repository.path / "objects/pack" / pack).write_bytes((other.path / ".git" / pack).read_bytes())
     report = scan_git(repository.path)
@@ -322,7 +327,9 @@ def test_a_partial_clone(origin: tuple[RepositoryBuilder, Planted], tmp_path: Pa
     assert here.run("cat-file", "--batch-all-objects", "--batch-check", environ={"GIT_NO_LAZY_FETCH": "1"}) == before
 
 
-def test_a_promise_that_is_a_command_is_not_called_in(origin: tuple[RepositoryBuilder, Planted], tmp_path: Path) -> None:
+def test_a_promise_that_is_a_command_is_not_called_in(
+    origin: tuple[RepositoryBuilder, Planted], tmp_path: Path
+) -> None:
     made, _ = origin
     made.run("update-index", "--refresh")
     canary = tmp_path / "canary"
@@ -347,7 +354,16 @@ def test_a_promise_that_is_a_command_is_not_called_in(origin: tuple[RepositoryBu
 
 # A git that dies.
 
-_STREAMS = ("rev-list", "--batch-all-objects", "--batch --buffer", "--batch", "diff-tree", "for-each-ref", "ls-files", "name-rev")
+_STREAMS = (
+    "rev-list",
+    "--batch-all-objects",
+    "--batch --buffer",
+    "--batch",
+    "diff-tree",
+    "for-each-ref",
+    "ls-files",
+    "name-rev",
+)
 _DEATHS = {
     "before a word": "kill -9 $$",
     "after some bytes": 'real "$@" | head -c 150; kill -9 $$',
@@ -400,7 +416,9 @@ def test_a_git_that_dies_is_never_clean(tmp_path: Path, command: list[str], at: 
     how = f'echo "$@" >>{calls}; kill -9 $$'
     path = git_that_fails(tmp_path / "bin", at, how, once=False)
     done = tokenguard("scan", *command, cwd=made.path, environ={"PATH": path})
-    assert done.returncode == (3 if calls.exists() else 0) or (done.returncode == 2 and b"names no commits" in done.stderr)
+    assert done.returncode == (3 if calls.exists() else 0) or (
+        done.returncode == 2 and b"names no commits" in done.stderr
+    )
 
 
 # Files that cannot be read.
@@ -428,7 +446,9 @@ def unreadable(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="root is made an ordinary user by a call of Linux")
-@pytest.mark.parametrize("what", ["file", "folder", ".git/objects/ab", ".git/refs/heads/shut", ".git/logs/HEAD", ".git/index"])
+@pytest.mark.parametrize(
+    "what", ["file", "folder", ".git/objects/ab", ".git/refs/heads/shut", ".git/logs/HEAD", ".git/index"]
+)
 def test_what_may_not_be_read(tmp_path: Path, what: str, unreadable: Callable[[Path], None]) -> None:
     made = RepositoryBuilder(tmp_path / "made")
     made.commit({"folder/a": "1\n", "file": "2\n"})

@@ -60,7 +60,9 @@ def build(folder: Path) -> tuple[RepositoryBuilder, Planted]:
 
 def forms(repository: RepositoryBuilder, planted: Planted) -> None:
     """Every encoding, wrapping and boundary as a file of one commit, none of them called what it is."""
-    files = {f"forms/{number}": make(planted(f"form: {name}").encode()) for number, (name, make) in enumerate(FORMS.items())}
+    files = {
+        f"forms/{number}": make(planted(f"form: {name}").encode()) for number, (name, make) in enumerate(FORMS.items())
+    }
     fresh = Planted()
     files |= {f"none/{number}": make(fresh(name).encode()) for number, (name, make) in enumerate(NO_TOKEN.items())}
     files["none/samples"] = "\n".join(SAMPLES).encode()
@@ -267,7 +269,9 @@ def linked_worktree(repository: RepositoryBuilder, planted: Planted, folder: Pat
     linked.run("update-index", "--index-version=4")
     repository.run("config", "extensions.worktreeConfig", "true")
     linked.run("config", "--worktree", "remote.w.url", f"https://{planted('config.worktree')}@example.org")
-    linked.run("checkout", "-q", "--detach", "HEAD~1", environ={"GIT_REFLOG_ACTION": planted("reflog of a linked worktree")})
+    linked.run(
+        "checkout", "-q", "--detach", "HEAD~1", environ={"GIT_REFLOG_ACTION": planted("reflog of a linked worktree")}
+    )
 
 
 def index(repository: RepositoryBuilder, planted: Planted) -> None:
@@ -308,7 +312,14 @@ def git_folder(repository: RepositoryBuilder, planted: Planted) -> None:
 def worktree(repository: RepositoryBuilder, planted: Planted) -> None:
     """Files that git does not track, by whatever reason."""
     (repository.path / ".gitignore").write_text(".env\nnode_modules/\n*.min.js\nbuild/\n")
-    for path in (".env", "node_modules/a/b/package-lock.json", "app.min.js", "build/.cache/x.svg", "untracked", ".hidden"):
+    for path in (
+        ".env",
+        "node_modules/a/b/package-lock.json",
+        "app.min.js",
+        "build/.cache/x.svg",
+        "untracked",
+        ".hidden",
+    ):
         repository.write(path, planted(f"worktree: {path}"))
     repository.write(f"{planted('name of an untracked file')}.txt", "1")
     (repository.path / planted("name of an empty untracked folder")).mkdir()

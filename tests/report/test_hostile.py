@@ -21,6 +21,7 @@ from tokenguard.report.csv_table import COLUMNS
 from tokenguard.report.escape import UNSAFE, portable, shown
 from tokenguard.report.format import Options
 from tokenguard.report.markup import prose
+from tokenguard.report.place import _NAMES, _NO_FILES
 from tokenguard.report.registry import FORMATS
 
 ATTACKS = (
@@ -56,7 +57,11 @@ ATTACKS = (
     " ",
 )
 NAMES = st.binary(max_size=20).map(lambda name: name.decode("utf-8", "surrogateescape"))
-ANYTHING = st.one_of(NAMES, st.text(max_size=20), st.text(st.characters(codec=None), max_size=20))
+PARTS_OF_A_REPOSITORY = {*_NO_FILES, *_NAMES}
+"""Paths that are no file, and reported differently. Hypothesis reads them in our source and tries them."""
+ANYTHING = st.one_of(NAMES, st.text(max_size=20), st.text(st.characters(codec=None), max_size=20)).filter(
+    lambda text: text not in PARTS_OF_A_REPOSITORY
+)
 
 HostileReport = Callable[[str], Report]
 Render = Callable[..., str]

@@ -17,9 +17,13 @@ from tokenguard.ruleset.translate import translate
 _EMBEDDED_RULE = re.compile(rb"(?m)^regex = '''(.+?)'''$")
 
 
-def hit_ends(sieve: str, text: bytes) -> set[int]:
+def compiled(sieve: str) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(expressions=[sieve.encode()], ids=[0], elements=1, flags=[0])
+    return database
+
+
+def hit_ends(database: hyperscan.Database, text: bytes) -> set[int]:
     ends: set[int] = set()
     database.scan(text, match_event_handler=lambda _id, _from, to, _flags, _context: ends.add(to))
     return ends
@@ -170,17 +174,26 @@ _texts = st.text(alphabet="aAbB\n_- \0é", max_size=12).map(str.encode)
 
 
 @settings(max_examples=400)
-@given(pattern=_patterns, text=_texts, around=st.sampled_from([(b"", b""), (b"\n", b"\n"), (b"x\n", b"\nx")]))
-def test_the_sieve_misses_nothing(pattern: str, text: bytes, around: tuple[bytes, bytes]) -> None:
+@given(
+    pattern=_patterns,
+    # Many: few of them match.
+    texts=st.lists(_texts, min_size=8, max_size=16),
+    around=st.sampled_from([(b"", b""), (b"\n", b"\n"), (b"x\n", b"\nx")]),
+)
+def test_the_sieve_misses_nothing(pattern: str, texts: list[bytes], around: tuple[bytes, bytes]) -> None:
     """Also where the text is a blob among others in a longer stretch, a line feed on each side."""
     regex = re.compile(pattern.encode())
-    matches = [match for match in regex.finditer(text) if match.group()]
-    assume(matches)
+    found = {text: [match for match in regex.finditer(text) if match.group()] for text in texts}
+    assume(any(found.values()))
     syntax = analyse(pattern)
-    for match in matches:
-        assert syntax.min_length <= len(match.group()) <= (syntax.max_length or len(text))
-        assert match.group().startswith(syntax.literal_prefix.encode())
-    assume(syntax.min_length)
+    for text, matches in found.items():
+        for match in matches:
+            assert syntax.min_length <= len(match.group()) <= (syntax.max_length or len(text))
+            assert match.group().startswith(syntax.literal_prefix.encode())
+    if not syntax.min_length:
+        return  # what matches the empty text too has no sieve
+    database = compiled(syntax.sieve)
     before, after = around
-    ends = hit_ends(syntax.sieve, before + text + after)
-    assert {len(before) + match.end() for match in matches} <= ends
+    for text, matches in found.items():
+        ends = hit_ends(database, before + text + after)
+        assert {len(before) + match.end() for match in matches} <= ends

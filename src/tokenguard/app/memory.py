@@ -77,7 +77,8 @@ def remember(folder: Path | None, repository: Repository, digest: str, memory: M
     path = _file(folder, repository, digest)
     partial = path.with_suffix(f".{os.getpid()}.new")
     with contextlib.suppress(OSError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for private in (folder, path.parent):
+            private.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.chmod(0o700)
         kept = asdict(memory) | {"loose": sorted(memory.loose)}
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -32,23 +32,24 @@ class BlobScanner:
         self.detector = detector
         self.scratch: Scratch = detector.scratch()
         self._buffers = [bytearray(WINDOW)]
+        self._view = memoryview(self._buffers[0])
 
     def scan(self, blob: Blob) -> Scanned:
         """Everything that the rules find in `blob` and in what is wrapped in it.
 
         Raises:
-            OSError: the blob could not be opened or read to its end.
+            OSError: the blob could not be opened, or not read at all.
         """
         reader = blob.open()
         try:
-            buffer = self._buffers[0]
-            filled = fill(reader, memoryview(buffer))
-            if filled < len(buffer) and not self.scratch.first_hit(memoryview(buffer)[:filled]):
+            view = self._view
+            filled = fill(reader, view)
+            if filled < WINDOW and not self.scratch.first_hit(view[:filled]):
                 return Scanned((), (), filled)
             from tokenguard.app.task import Task  # start-up time: a clean commit never needs it
 
             task = Task(self, blob)
-            task.run(reader, filled)
+            (task.run if blob.rereadable else task.run_once)(reader, filled)
         finally:
             reader.close()
         task.unpack()

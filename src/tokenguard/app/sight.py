@@ -9,15 +9,18 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tokenguard.config import file as config_file
 from tokenguard.config.file import REPOSITORY_FILE, read_inside, user_file
 from tokenguard.config.resolve import resolve
 from tokenguard.config.settings import FileSettings, Layer, Settings
 from tokenguard.errors import ConfigError
-from tokenguard.git.change_set import ChangeSet
-from tokenguard.git.objects import ObjectReader, UnreadableObjectError
-from tokenguard.git.repository import Repository
+
+if TYPE_CHECKING:
+    from tokenguard.git.change_set import ChangeSet
+    from tokenguard.git.objects import ObjectReader
+    from tokenguard.git.repository import Repository
 
 ReadInside = Callable[[str], bytes | None]
 """Bytes of a file of the repository by its path inside; None when there is none."""
@@ -114,6 +117,7 @@ def reader_of(top: Path) -> ReadInside:
 
 def revision_reader(objects: ObjectReader, revision: str) -> ReadInside:
     """Reads files as a revision has them."""
+    from tokenguard.git.objects import UnreadableObjectError  # start-up time: plain files need no git
 
     def read(path: str) -> bytes | None:
         if "\n" in path:

@@ -75,6 +75,8 @@ class Task:
                 self._search(window)
         except _Enough:
             self.skip(f"more than {MATCHES_KEPT:,} matches; the rest of it was not searched")
+        except OSError as error:
+            self.skip(f"{error.strerror or error}; the rest of it was not searched")
         self.matches.extend(most_specific(self._kept.values()))
 
     def skip(self, why: str) -> None:
@@ -171,20 +173,31 @@ class Task:
         """Search a member; one that can be read only once is held in memory when it may have to be read again."""
         buffer = self._bench.buffer(self._depth)
         filled = fill(reader, memoryview(buffer))
-        if not self._blob.rereadable:
-            if filled < len(buffer):
-                self._blob = Blob.of(self._blob.origin, bytes(buffer[:filled]))
-            elif self._may_contain(bytes(buffer[:_HEAD])):
-                held = bytearray(_HELD)
-                held[:filled] = buffer
-                size = filled + fill(reader, memoryview(held)[filled:])
-                if size == len(held):
-                    self.skip(f"a container of more than {_HELD:,} bytes in a container; unpack it and scan that")
-                self._blob = Blob.of(self._blob.origin, held[:size])
-                reader = self._blob.open()
-                filled = fill(reader, memoryview(buffer))
+        reader, filled = self._held(reader, filled)
         if filled == len(buffer) or self._bench.scratch.first_hit(memoryview(buffer)[:filled]):
             self.run(reader, filled)
+
+    def run_once(self, reader: Reader, filled: int) -> None:
+        """As `run`, for a blob that can be read only once."""
+        self.run(*self._held(reader, filled))
+
+    def _held(self, reader: Reader, filled: int) -> tuple[Reader, int]:
+        """What goes on with the blob whose first bytes are in the buffer: from memory where it may be read again."""
+        buffer = self._bench.buffer(self._depth)
+        if self._blob.rereadable:
+            return reader, filled
+        if filled < len(buffer):
+            self._blob = Blob.of(self._blob.origin, bytes(buffer[:filled]))
+        elif self._may_contain(bytes(buffer[:_HEAD])):
+            held = bytearray(_HELD)
+            held[:filled] = buffer
+            size = filled + fill(reader, memoryview(held)[filled:])
+            if size == len(held):
+                self.skip(f"an archive of more than {_HELD:,} bytes in a stream; unpack it and scan that")
+            self._blob = Blob.of(self._blob.origin, held[:size])
+            reader = self._blob.open()
+            filled = fill(reader, memoryview(buffer))
+        return reader, filled
 
     def _may_contain(self, head: bytes) -> bool:
         detector, view = self._bench.detector, memoryview(head)

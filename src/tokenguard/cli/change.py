@@ -12,6 +12,7 @@ from tokenguard.app.changes import scan_changes
 from tokenguard.app.sight import of_change
 from tokenguard.cli.run import Run, run_scan
 from tokenguard.cli.scan_options import ScanOptions
+from tokenguard.errors import RangeError
 from tokenguard.git import changes
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader
@@ -53,7 +54,13 @@ def run_staged(repo: str, options: ScanOptions, *, hook: bool = False, whole_if_
 
 
 def run_commits(repo: str, ranges: Sequence[str], options: ScanOptions) -> int:
-    """Commits of ranges; without one, those that the CI job or the upstream branch names."""
+    """Commits of a range; without one, those that the CI job or the upstream branch names.
+
+    Raises:
+        RangeError: several ranges. Git subtracts what any of them excludes, so that a part would go unread.
+    """
+    if sum(".." in each for each in ranges) > 1:
+        raise RangeError("several ranges: git would leave out of each what another excludes", remedy="scan one by one")
 
     def find(git: Git) -> ChangeSet:
         from tokenguard.git.default_range import default_ranges

@@ -77,7 +77,7 @@ def read_bounded(path: Path, limit: int, *, name: str, follow: bool) -> bytes | 
     if not follow and path.is_symlink():
         raise ConfigError(f"{name}: a symbolic link", remedy="put the file itself there")
     try:
-        with open(os.open(path, flags), "rb") as file:  # noqa: PTH123  (pathlib cannot open without blocking)
+        with open(os.open(path, flags), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ConfigError(f"{name}: not a regular file", remedy="put a file there or remove it")
             data = file.read(limit + 1)

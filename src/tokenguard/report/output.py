@@ -35,14 +35,15 @@ def write_file(path: str | os.PathLike[str], write: Callable[[TextIO], None], wh
         if descriptor is None:
             _replace(target, write)
         else:
-            with open(descriptor, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 - no path, a descriptor
+            with open(descriptor, "w", encoding="utf-8", newline="") as out:
                 write(out)
     except BrokenPipeError:
         raise
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise OutputError(
-            f"cannot write {what} to {shown(str(target))}: {shown(reason)}", remedy="make room there or name another place"
+            f"cannot write {what} to {shown(str(target))}: {shown(reason)}",
+            remedy="make room there or name another place",
         ) from error
 
 
@@ -75,7 +76,7 @@ def _replace(target: Path, write: Callable[[TextIO], None]) -> None:
     temporary = target.parent / f".tokenguard-{os.urandom(8).hex()}.tmp"
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="") as out:  # noqa: PTH123 - no path, a descriptor
+        with open(descriptor, "w", encoding="utf-8", newline="") as out:
             write(out)
             out.flush()
             if mode is not None and stat.S_ISREG(mode):

@@ -30,9 +30,7 @@ class PositionTracker:
 
     def copy(self) -> PositionTracker:
         """Another tracker at the same place."""
-        return PositionTracker(
-            self.line, self.line_bytes, self.line_characters, self.pending, self.after_return
-        )
+        return PositionTracker(self.line, self.line_bytes, self.line_characters, self.pending, self.after_return)
 
     def advance(self, data: bytes | bytearray, start: int, end: int) -> None:
         """Move over data[start:end]."""

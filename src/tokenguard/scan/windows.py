@@ -38,8 +38,8 @@ class Window:
 
 def fill(reader: Reader, view: memoryview) -> int:
     """Read until `view` is full or the reader ends; the bytes read."""
-    done = 0
-    while done < len(view):
+    done = reader.readinto(view) or 0
+    while 0 < done < len(view):
         count = reader.readinto(view[done:])
         if not count:
             break

@@ -12,8 +12,13 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from io import FileIO
 
 from tokenguard.model import Blob, Origin, Skipped
+
+_FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
+"""A file that turns into a link between listing and opening is not followed either."""
 
 FILE_NAMES = ("file name",)
 """The `via` of a blob that holds the names in a folder, a line each; its path is the folder's."""
@@ -38,95 +43,72 @@ class FileSource:
         except OSError as error:
             yield Skipped(start, reason(error))
             return
-        if stat.S_ISDIR(mode):
-            yield from self._folder(start, "" if start == "." else start, top=True)
-        else:
-            yield self._file(start, start)
+        if not stat.S_ISDIR(mode):
+            yield self._file(start, start, _FLAGS)
+            return
+        shown = "" if start == "." else start
+        waiting: list[tuple[str, str]] = []
+        yield from self._folder(start, shown, waiting, top=True)
+        while waiting:
+            yield from self._folder(*waiting.pop(), waiting)
 
-    def _folder(self, folder: str, shown: str, *, top: bool = False) -> Iterator[Blob | Skipped]:
+    def _folder(
+        self, folder: str, shown: str, waiting: list[tuple[str, str]], *, top: bool = False
+    ) -> Iterator[Blob | Skipped]:
+        """What lies in one folder; the folders in it are put on `waiting`."""
         try:
             with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                entries = sorted(listing, key=_by_name)
         except OSError as error:
             yield Skipped(shown or folder, reason(error))
             return
-        if not top and self.found_repository is not None and _is_repository({entry.name for entry in entries}):
+        names = [entry.name for entry in entries]
+        if not top and self.found_repository is not None and _is_repository(set(names)):
             self.found_repository(folder)
-        named = [(entry, os.path.join(shown, entry.name)) for entry in entries]
+        before = f"{shown}{os.sep}" if shown and not shown.endswith(os.sep) else shown
         if self.excluded is not None:
-            named = [(entry, path) for entry, path in named if not self.excluded(path)]
-        yield self.names(shown or folder, (entry.name for entry, _ in named))
-        for entry, path in named:
-            yield from self._entry(entry, path)
+            entries = [entry for entry in entries if not self.excluded(before + entry.name)]
+            names = [entry.name for entry in entries]
+        yield self.names(shown or folder, names)
+        inner: list[tuple[str, str]] = []
+        for entry in entries:
+            path = before + entry.name
+            try:
+                if entry.is_file(follow_symlinks=False):
+                    yield self._file(entry.path, path, _FLAGS | _NO_LINK)
+                elif entry.is_symlink():
+                    target = os.fsencode(os.readlink(entry.path))
+                    yield Blob.of(Origin(self.source, path, via=("symlink",)), target)
+                elif entry.is_dir(follow_symlinks=False) and entry.name != ".git":
+                    inner.append((entry.path, path))
+                # Sockets, pipes and devices hold no content of their own.
+            except OSError as error:
+                yield Skipped(path, reason(error))
+        waiting.extend(reversed(inner))
 
     def names(self, folder: str, names: Iterable[str]) -> Blob:
         """The names of things in a folder as a blob; it is no content of a file and not to be counted as one."""
         return Blob.of(Origin(self.source, folder, via=FILE_NAMES), os.fsencode("\n".join(names)))
 
-    def _entry(self, entry: os.DirEntry[str], path: str) -> Iterator[Blob | Skipped]:
-        try:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name != ".git":
-                    yield from self._folder(entry.path, path)
-            elif entry.is_file(follow_symlinks=False):
-                yield self._file(entry.path, path)
-            elif entry.is_symlink():
-                target = os.fsencode(os.readlink(entry.path))
-                yield Blob.of(Origin(self.source, path, via=("symlink",)), target)
-            # Sockets, pipes and devices hold no content of their own.
-        except OSError as error:
-            yield Skipped(path, reason(error))
+    def _file(self, path: str, shown: str, flags: int) -> Blob:
+        limit = self.max_size
 
-    def _file(self, path: str, shown: str) -> Blob:
-        return Blob(Origin(self.source, shown), lambda: _open(path, self.max_size))
+        def start() -> FileIO:
+            file = FileIO(os.open(path, flags))
+            if limit is not None and os.fstat(file.fileno()).st_size > limit:
+                file.close()
+                raise OSError(errno.EFBIG, f"larger than --max-size {limit:,} bytes")
+            return file
+
+        return Blob(Origin(self.source, shown), start)
+
+
+def _by_name(entry: os.DirEntry[str]) -> str:
+    return entry.name
 
 
 def _is_repository(names: set[str]) -> bool:
     return ".git" in names or names >= {"HEAD", "objects", "refs"}
-
-
-def _open(path: str, max_size: int | None) -> FileReader:
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
-    if max_size is not None and os.fstat(descriptor).st_size > max_size:
-        os.close(descriptor)
-        raise OSError(errno.EFBIG, f"larger than --max-size {max_size:,} bytes")
-    return FileReader(descriptor)
-
-
-class FileReader:
-    """A Reader straight over a file descriptor: a quarter of the cost of a file object for a small file."""
-
-    __slots__ = ("_descriptor",)
-
-    def __init__(self, descriptor: int) -> None:
-        self._descriptor = descriptor
-
-    def readinto(self, buffer: memoryview, /) -> int:
-        """Fill `buffer` as far as one read goes."""
-        return os.readv(self._descriptor, [buffer])
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        """Move to an offset, for archives that are read from their end."""
-        return os.lseek(self._descriptor, offset, whence)
-
-    def tell(self) -> int:
-        """Where the next read begins."""
-        return os.lseek(self._descriptor, 0, os.SEEK_CUR)
-
-    def read(self, size: int = -1, /) -> bytes:
-        """`size` bytes, or all that are left."""
-        if size >= 0:
-            return os.read(self._descriptor, size)
-        with open(os.dup(self._descriptor), "rb", buffering=0) as rest:
-            return rest.read()
-
-    def seekable(self) -> bool:
-        """Whether `seek` works: not on a pipe."""
-        return stat.S_ISREG(os.fstat(self._descriptor).st_mode)
-
-    def close(self) -> None:
-        """Close the file."""
-        os.close(self._descriptor)
 
 
 def reason(error: OSError) -> str:

@@ -117,7 +117,7 @@ class _Search:
         if folder not in self._listed:
             self._listed[folder] = ()
             try:
-                self._listed[folder] = tuple(sorted(os.listdir(folder)))  # noqa: PTH208 - 3.11 has no quicker Path way
+                self._listed[folder] = tuple(sorted(os.listdir(folder)))
             except (FileNotFoundError, NotADirectoryError):
                 pass
             except OSError as error:

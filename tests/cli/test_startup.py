@@ -1,0 +1,85 @@
+"""What start-up may not import: a hook is waited for at every commit."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli.program import COMMAND
+from git_repository import RepositoryBuilder
+
+HEAVY = frozenset(
+    """
+    asyncio calendar click csv ctypes datetime decimal email git gettext http html importlib.metadata json logging
+    multiprocessing optparse pickle platform random requests rich secrets sqlalchemy sqlite3 ssl
+    statistics string tarfile tempfile textwrap tomllib unittest urllib.request uuid xml yaml zipfile
+    """.split()
+)
+"""Modules that no commit without findings needs, and all that is below them."""
+
+UNREAD = frozenset(("tokenguard.cli.root", "tokenguard.cli.options", "tokenguard.ruleset.load", "tokenguard.api"))
+"""Parts of tokenguard that are for other commands."""
+
+
+def imported(*arguments: str, cwd: Path) -> set[str]:
+    """The modules that a run of the installed program imports."""
+    started = [sys.executable, "-X", "importtime", *(COMMAND if len(COMMAND) == 1 else COMMAND[1:])]
+    done = subprocess.run(
+        [*started, *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        # What measures the coverage of this run is imported too.
+        env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
+    )
+    assert done.returncode == 0, done.stderr
+    return {match[1] for match in re.finditer(r"^import time: +\d+ \| +\d+ \| +(\S+)$", done.stderr, re.MULTILINE)}
+
+
+def forbidden(modules: set[str], heavy: frozenset[str]) -> set[str]:
+    """Those that are heavy, or below one that is."""
+    return {name for name in modules if any(name == each or name.startswith(f"{each}.") for each in heavy)}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> RepositoryBuilder:
+    made = RepositoryBuilder(tmp_path / "repository")
+    made.commit({"a": "nothing\n"})
+    return made
+
+
+def test_a_hook_on_a_commit_of_one_file(repository: RepositoryBuilder) -> None:
+    repository.add({"a": "something\n"})
+    modules = imported("hook", "run", "pre-commit", cwd=repository.path)
+    assert "tokenguard.scan.engine" in modules
+    assert forbidden(modules, HEAVY | UNREAD) == set()
+
+
+def test_a_hook_before_a_push(repository: RepositoryBuilder) -> None:
+    modules = imported("hook", "run", "pre-push", "origin", "url", cwd=repository.path)
+    assert forbidden(modules, HEAVY | UNREAD) == set()
+
+
+def test_a_scan_of_files_needs_click_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("nothing")
+    modules = imported("scan", "files", cwd=tmp_path)
+    # Click itself brings gettext and datetime.
+    theirs = frozenset(("click", "gettext", "locale", "datetime", "uuid", "platform", "string", "queue", "textwrap"))
+    assert forbidden(modules, HEAVY - theirs) == set()
+    assert not [name for name in modules if name.startswith("tokenguard.git.")]
+
+
+def test_the_package_itself_costs_next_to_nothing(tmp_path: Path) -> None:
+    script = "import sys; before = set(sys.modules); import tokenguard; print(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["tokenguard"]
+
+
+def test_the_test_sees_what_is_imported(tmp_path: Path) -> None:
+    assert {"click", "json"} <= imported("doctor", "--json", cwd=tmp_path)
