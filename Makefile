@@ -15,7 +15,7 @@ SHELL_SCRIPTS = $(shell git ls-files --cached --others --exclude-standard -- '*.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint types imports fix docs package bench soak check clean
+.PHONY: help demo test lint types imports fix generate docs package bench soak check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -40,6 +40,10 @@ imports: $(VENV)/.dev ## the contracts between packages
 fix: $(VENV)/.dev ## what lint can mend by itself
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+generate: $(VENV)/.runtime ## what start-up reads instead of rules/*.yaml; after a change of rules or wrappings
+	$(BIN)/python -m tokenguard.ruleset.generate
+	$(BIN)/python -m tokenguard.app.generate
 
 docs: $(VENV)/.dev ## paths and commands named in the documents
 	$(PYTEST) tests/docs

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import hypothesis
 import pytest
 
+import ordinary
 import plant
 
 if TYPE_CHECKING:
@@ -135,6 +136,15 @@ def _closed_network() -> Iterator[None]:
 def fresh_token() -> Callable[[str], str]:
     """`fresh_token(rule_id)`: a new token of that rule's family (tests/plant.py)."""
     return plant.token
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """What a file forbids its owner is forbidden in this test, also to root (tests/ordinary.py)."""
+    with ordinary.ordinary_user() as held:
+        if not held:
+            pytest.skip("root is forbidden nothing here")
+        yield
 
 
 @pytest.fixture

@@ -308,7 +308,7 @@ def test_a_repositorys_file_is_a_file(tmp_path: Path) -> None:
         read(tmp_path / "large", Layer.USER)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+@pytest.mark.usefixtures("ordinary_user")
 def test_an_unreadable_file(tmp_path: Path) -> None:
     path = tmp_path / NAME
     path.write_text("baseline: b")

@@ -256,7 +256,7 @@ def test_an_unknown_name_is_refused(workspace: Workspace) -> None:
             action(workspace, "post-commit")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+@pytest.mark.usefixtures("ordinary_user")
 def test_a_folder_without_the_right_to_write(workspace: Workspace) -> None:
     write_hook(workspace)
     before = listing(hooks_of(workspace))

@@ -133,7 +133,7 @@ def test_the_precompiled_rules_are_those_of_the_files() -> None:
     assert digest_of(from_yaml) == builtin.DIGEST
     assert generate.__file__ is not None
     with open(builtin.__file__, encoding="utf-8") as module:
-        assert module.read() == generate.builtin_module(rules_folder()), "run python -m tokenguard.ruleset.generate"
+        assert module.read() == generate.builtin_module(rules_folder()), "run make generate"
 
 
 def test_starting_with_them_reads_no_yaml(unmeasured: dict[str, str]) -> None:
