@@ -19,7 +19,7 @@ Named = tuple[bytes, bool, bool, str]
 
 
 class Detector:
-    """Shared by all threads. The literals of the built-in rules are precompiled: a hook has no time to work them out."""
+    """Shared by all threads. The built-in rules' literals are precompiled: a hook has no time to work them out."""
 
     def __init__(self, ruleset: RuleSet, cache: Path | None = None) -> None:
         builtin = ruleset.digest == builtin_literals.DIGEST

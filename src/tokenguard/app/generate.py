@@ -9,7 +9,13 @@ from tokenguard.ruleset.assemble import load_builtin
 
 TARGET = Path(__file__).with_name("builtin_literals.py")
 
-_HEAD = '''"""The literals of the built-in rules, worked out beforehand. Generated: python -m tokenguard.app.generate."""
+_HEAD = '''\
+"""The literals of the built-in rules, worked out beforehand. Generated from them; do not edit.
+
+To write it anew: `python -m tokenguard.app.generate`.
+"""
+# ruff: noqa: Q000
+# fmt: off
 
 from __future__ import annotations
 

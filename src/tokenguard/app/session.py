@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -47,7 +47,7 @@ class Session:
     respect_gitignore: bool = False
     cache: Path | None = None
     """Where what was read clean is remembered; None: nowhere."""
-    progress: Progress = Silence()
+    progress: Progress = field(default_factory=Silence)
 
 
 def in_threads(count: int, work: Callable[[], None]) -> None:

@@ -23,7 +23,7 @@ class Kept:
 
 
 def specificity(rule: Rule) -> Specificity:
-    """Rules that describe a token come first, those that came with what is scanned last; then the longer fixed prefix."""
+    """Rules that describe a token come first, those that came with what is scanned last; then the longer prefix."""
     return rule.token is not None, not rule.foreign, len(rule.literal_prefix)
 
 

@@ -62,14 +62,11 @@ class FileSource:
         except OSError as error:
             yield Skipped(shown or folder, reason(error))
             return
-        names = [entry.name for entry in entries]
-        if not top and self.found_repository is not None and _is_repository(set(names)):
+        if not top and self.found_repository is not None and _is_repository({entry.name for entry in entries}):
             self.found_repository(folder)
         before = f"{shown}{os.sep}" if shown and not shown.endswith(os.sep) else shown
-        if self.excluded is not None:
-            entries = [entry for entry in entries if not self.excluded(before + entry.name)]
-            names = [entry.name for entry in entries]
-        yield self.names(shown or folder, names)
+        entries = self._wanted(entries, before)
+        yield self.names(shown or folder, [entry.name for entry in entries])
         inner: list[tuple[str, str]] = []
         for entry in entries:
             path = before + entry.name
@@ -85,6 +82,11 @@ class FileSource:
             except OSError as error:
                 yield Skipped(path, reason(error))
         waiting.extend(reversed(inner))
+
+    def _wanted(self, entries: list[os.DirEntry[str]], before: str) -> list[os.DirEntry[str]]:
+        if self.excluded is None:
+            return entries
+        return [entry for entry in entries if not self.excluded(before + entry.name)]
 
     def names(self, folder: str, names: Iterable[str]) -> Blob:
         """The names of things in a folder as a blob; it is no content of a file and not to be counted as one."""
