@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 from tokenguard.app.files import scan_blobs, scan_files
-from tokenguard.app.sight import Sight
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.repository import scan_repository as _scan_repository
 from tokenguard.app.ruleset import rules_for
+from tokenguard.app.sight import Sight
 from tokenguard.config.settings import Settings
 from tokenguard.git.runner import require_git
 from tokenguard.model import Blob, Origin, Report

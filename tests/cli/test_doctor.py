@@ -45,7 +45,16 @@ def broken(checks: dict[str, list[dict[str, Any]]]) -> set[str]:
 def test_all_is_well(tmp_path: Path) -> None:
     code, checks, settings = doctor(tmp_path)
     assert (code, broken(checks)) == (CLEAN, set())
-    assert {"tokenguard", "python", "hyperscan", "git", "your configuration", "rules", "built-in rules", "cache"} <= set(checks)
+    assert {
+        "tokenguard",
+        "python",
+        "hyperscan",
+        "git",
+        "your configuration",
+        "rules",
+        "built-in rules",
+        "cache",
+    } <= set(checks)
     assert "32" in checks["git"][0]["value"]
     assert checks["rules"][0]["value"].startswith("3 rules, sha256:")
     assert checks["built-in rules"][0]["value"].endswith(", all proved")
@@ -110,7 +119,9 @@ def test_a_wrong_configuration(tmp_path: Path, configuration: Path) -> None:
     assert (code, broken(checks), settings) == (BROKEN, {"configuration"}, {})
     assert checks["configuration"][0]["remedy"] == "did you mean fail_on?"
     configuration.write_text("rules: [own.yaml]\nbaseline: known\n")
-    (configuration.parent / "own.yaml").write_text("rules:\n  - id: Own\n    title: x\n    severity: low\n    pattern: a\n")
+    (configuration.parent / "own.yaml").write_text(
+        "rules:\n  - id: Own\n    title: x\n    severity: low\n    pattern: a\n"
+    )
     code, checks, _ = doctor(tmp_path)
     assert (code, broken(checks)) == (BROKEN, {"rules", "baseline"})
     assert any("own.yaml:2" in check["value"] for check in checks["rules"])

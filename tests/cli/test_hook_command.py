@@ -61,7 +61,10 @@ def test_a_folder_that_serves_others_needs_force(repository: RepositoryBuilder, 
 
 def test_a_hook_that_there_is_not(repository: RepositoryBuilder) -> None:
     ended = run("hook", "install", "pre-rebase", cwd=repository.path)
-    assert (ended.code, ended.message) == (USAGE, "pre-rebase: no such hook; known are: pre-commit, pre-push, pre-receive")
+    assert (ended.code, ended.message) == (
+        USAGE,
+        "pre-rebase: no such hook; known are: pre-commit, pre-push, pre-receive",
+    )
 
 
 def test_a_bare_repository(tmp_path: Path) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +33,27 @@ def start(*arguments: str, cwd: Path, **environ: str) -> subprocess.Popen[bytes]
     )
 
 
+@contextmanager
+def reached(running: subprocess.Popen[bytes], pipe: Path) -> Iterator[None]:
+    """Inside, the scan has come to a pipe that never says anything, and waits."""
+    while True:
+        assert running.poll() is None, running.communicate()
+        try:
+            descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            assert error.errno == errno.ENXIO  # nobody has opened it to read
+            time.sleep(0.02)
+        else:
+            break
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def end(running: subprocess.Popen[bytes], number: signal.Signals) -> Ended:
     """Send the signal and wait."""
+    time.sleep(0.2)  # until the read itself waits, not what leads to it
     running.send_signal(number)
     out, err = running.communicate(timeout=60)
     return Ended(running.returncode, out.decode(), err.decode())
@@ -58,7 +80,7 @@ def test_files(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
         (tree / f"b{each}").write_text("nothing\n" * each)
     os.mkfifo(tmp_path / "pipe")
     running = start("scan", "files", "tree", "pipe", "--format", "json", "--jobs", jobs, cwd=tmp_path)
-    with (tmp_path / "pipe").open("wb"):  # opens when the scan has come this far, and then keeps it waiting
+    with reached(running, tmp_path / "pipe"):
         ended = end(running, number)
     assert_partial(ended, token)
 
@@ -70,22 +92,22 @@ def test_git(tmp_path: Path, number: signal.Signals) -> None:
     token = plant.token(plant.KEEBAI)
     repository.commit({"a.env": token})
     repository.commit({"a.env": None})
-    programs, reached = tmp_path / "programs", tmp_path / "reached"
+    programs, marker = tmp_path / "programs", tmp_path / "reached"
     programs.mkdir()
     (programs / "git").write_text(
-        f'#!/bin/sh\ncase " $* " in *" ls-files "*) echo $$ >"{reached}.new"; mv "{reached}.new" "{reached}"; '
+        f'#!/bin/sh\ncase " $* " in *" ls-files "*) echo $$ >"{marker}.new"; mv "{marker}.new" "{marker}"; '
         f'exec sleep 60;; esac\nexec "{shutil.which("git")}" "$@"\n'
     )
     (programs / "git").chmod(0o755)
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     running = start("scan", "git", "--format", "json", cwd=repository.path, PATH=path)
     try:
-        while not reached.exists():
+        while not marker.exists():
             assert running.poll() is None
             time.sleep(0.02)
         ended = end(running, number)
     finally:
-        os.kill(int(reached.read_text()), signal.SIGKILL)
+        os.kill(int(marker.read_text()), signal.SIGKILL)
     assert_partial(ended, token)
 
 
@@ -94,7 +116,7 @@ def test_a_baseline_is_not_written_from_half_a_scan(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     arguments = ("baseline", "create", "--files", "a.env", "--files", "pipe", "--baseline", "known")
     running = start(*arguments, cwd=tmp_path)
-    with (tmp_path / "pipe").open("wb"):
+    with reached(running, tmp_path / "pipe"):
         ended = end(running, signal.SIGINT)
     assert ended.code == 130
     assert not (tmp_path / "known").exists()

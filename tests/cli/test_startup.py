@@ -14,11 +14,46 @@ from cli.program import COMMAND
 from git_repository import RepositoryBuilder
 
 HEAVY = frozenset(
-    """
-    asyncio calendar click csv ctypes datetime decimal email git gettext http html importlib.metadata json logging
-    multiprocessing optparse pickle platform random requests rich secrets sqlalchemy sqlite3 ssl
-    statistics string tarfile tempfile textwrap tomllib unittest urllib.request uuid xml yaml zipfile
-    """.split()
+    [
+        "asyncio",
+        "calendar",
+        "click",
+        "csv",
+        "ctypes",
+        "datetime",
+        "decimal",
+        "email",
+        "git",
+        "gettext",
+        "http",
+        "html",
+        "importlib.metadata",
+        "json",
+        "logging",
+        "multiprocessing",
+        "optparse",
+        "pickle",
+        "platform",
+        "random",
+        "requests",
+        "rich",
+        "secrets",
+        "sqlalchemy",
+        "sqlite3",
+        "ssl",
+        "statistics",
+        "string",
+        "tarfile",
+        "tempfile",
+        "textwrap",
+        "tomllib",
+        "unittest",
+        "urllib.request",
+        "uuid",
+        "xml",
+        "yaml",
+        "zipfile",
+    ]
 )
 """Modules that no commit without findings needs, and all that is below them."""
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 import plant
 from tokenguard.app.files import scan_files
-from tokenguard.app.sight import Sight
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.repository import scan_repository
+from tokenguard.app.sight import Sight
 from tokenguard.config.settings import Settings
 from tokenguard.model import Report, RuleSet
 from tokenguard.report.format import Options
@@ -63,7 +63,7 @@ def tokenguard(
         capture_output=True,
         check=False,
         timeout=timeout,
-        preexec_fn=before,  # noqa: PLW1509 - no threads run here
+        preexec_fn=before,
     )
     assert b"Traceback" not in done.stderr, os.fsdecode(done.stderr)
     assert b"internal error" not in done.stderr + done.stdout, os.fsdecode(done.stderr + done.stdout)

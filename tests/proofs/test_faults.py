@@ -379,6 +379,9 @@ def test_git_dies_every_time(
 ) -> None:
     monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", at, _DEATHS[death], once=False))
     report = scan_git(whole.path)
+    if at == "--batch --buffer":  # then each object is read by itself
+        assert_true(whole, report)
+        return
     assert report.state is State.INCOMPLETE
     if not at.startswith("--batch"):
         assert whole.lost(report) == []

@@ -26,14 +26,19 @@ _T = TypeVar("_T")
 Introductions = Mapping[str, tuple[Introduction, ...]]
 
 
-def attribute(session: Session, git: Git, proof: Proof, found: Found, known: Introductions, prefix: str) -> Introductions:
+def attribute(
+    session: Session, git: Git, proof: Proof, found: Found, remembered: Introductions, prefix: str
+) -> Introductions:
     """Put what was found in objects into the collector; where the blobs came from, for the next scan.
 
-    `known` are answers of an earlier scan that still hold.
+    What is `remembered` of an earlier scan is asked again where a ref went away or was moved back since; its paths
+    are known then all the same.
     """
     history = History(git)
     paths = proof.paths(found.blobs)
-    asked = {oid: (paths[oid],) if oid in paths else () for oid in found.blobs if oid not in known}
+    before = [place for known in remembered.values() for place in known]
+    known = remembered if before and history.still_true(before) else {}
+    asked = {oid: _paths(oid, paths, remembered) for oid in found.blobs if oid not in known}
     told = _told(session, prefix, lambda: history.introductions(asked) if asked else {})
     introductions = {**known, **(told or {})}
     for oid, scanned in found.blobs.items():
@@ -43,6 +48,13 @@ def attribute(session: Session, git: Git, proof: Proof, found: Found, known: Int
             session.collector.skip(f"{prefix}{places[0].path}{skipped.what} (object {oid})", skipped.why)
     _attribute_texts(session, history, found, prefix)
     return {oid: places for oid, places in introductions.items() if oid in found.blobs}
+
+
+def _paths(oid: str, paths: Mapping[str, str], remembered: Introductions) -> tuple[str, ...]:
+    """Where to look for a blob in the history."""
+    if oid in paths:
+        return (paths[oid],)
+    return tuple(place.path for place in remembered.get(oid, ()))
 
 
 def _unintroduced(oid: str, paths: Mapping[str, str], proof: Proof) -> Introduction:

@@ -46,7 +46,7 @@ class Collector:
         self._seen: dict[tuple[str, str], _Seen] = {}
         self._skipped: dict[Skipped, None] = {}
         self._problems: list[Problem] = []
-        self._counts = {"blobs": 0, "bytes": 0, "commits": 0, "samples": 0}
+        self._counts = {"blobs": 0, "bytes": 0, "commits": 0, "samples": 0, "remembered": 0}
 
     def close(self) -> None:
         """Take nothing more: threads that outlive a scan that ended early must not change its report."""
@@ -102,7 +102,7 @@ class Collector:
                 self._problems.append(problem)
 
     def count(self, **counts: int) -> None:
-        """Add to the coverage: blobs, bytes, commits, samples."""
+        """Add to the coverage: blobs, bytes, commits, samples, remembered."""
         with self._lock:
             self._check_open()
             for name, number in counts.items():

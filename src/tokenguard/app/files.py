@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from tokenguard.app.pipeline import BlobScanner
 from tokenguard.app.session import Session
 from tokenguard.errors import UsageError
 from tokenguard.model import Blob, Origin, Reader, Skipped
-from tokenguard.sources.files import FILE_NAMES, FileSource, reason
+from tokenguard.sources.files import FILE_NAMES, FileSource, read_whole, reason
 
 _AT_ONCE = 256
 """Clean files after which the counts are brought up to date."""
+_SMALL = 1 << 20
+"""Bytes of a file that is read whole at once; larger ones go through windows."""
+
+Shown = Callable[[Iterator[Blob | Skipped]], Iterator[Blob | Skipped]]
 
 
 def scan_files(session: Session, paths: Sequence[str]) -> None:
@@ -28,7 +32,8 @@ def scan_files(session: Session, paths: Sequence[str]) -> None:
     for path in paths:
         source = FileSource(excluded=ignored(path) if session.respect_gitignore else None, max_size=session.max_size)
         folder, name = os.path.split(path.rstrip(os.sep))
-        scan_blobs(session, itertools.chain([source.names(folder or ".", [name])], source.walk(path)))
+        scan_blobs(session, [source.names(folder or ".", [name])])
+        scan_tree(session, source, path)
 
 
 def _require(path: str) -> None:
@@ -46,14 +51,49 @@ def scan_stream(session: Session, reader: Reader, name: str) -> None:
     scan_blobs(session, [Blob(Origin("stdin", name), lambda: reader, rereadable=False)])
 
 
-def scan_blobs(session: Session, blobs: Iterable[Blob | Skipped]) -> None:
-    """Scan whatever a source yields; what cannot be read is skipped. Clean blobs, nearly all, are counted together.
+def scan_tree(session: Session, source: FileSource, start: str, shown: Shown | None = None) -> None:
+    """Scan everything that `source` walks below `start`; `shown` renames what it yields.
 
     In one thread: most files are small, and two threads that open, read and close them only wait for each other
     (measured on 30,000 files: 1.5 s against 1.05 s); a large one is searched at 4 GB/s as it is.
     """
+    sift = FileSift(session)
+    items = replace(source, sift=sift).walk(start)
+    scan_blobs(session, shown(items) if shown is not None else items)
+    sift.count()
+
+
+class FileSift:
+    """Reads files whole and says of which there is nothing in them: of nearly all. Counts these."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._any_hit = session.detector.scratch().any_hit
+        self._view = memoryview(bytearray(_SMALL))
+        self._limit = session.max_size or _SMALL
+        self._files = self._size = 0
+
+    def __call__(self, path: str) -> bool:
+        """Whether the file was read whole and is clean."""
+        size = read_whole(path, self._view)
+        if size < 0 or size > self._limit or (size and self._any_hit(self._view[:size])):
+            return False
+        self._files += 1
+        self._size += size
+        if self._files == _AT_ONCE:
+            self.count()
+        return True
+
+    def count(self) -> None:
+        """Put what was read since the last time into the coverage."""
+        self._session.collector.count(blobs=self._files, bytes=self._size)
+        self._session.progress.advance(self._size)
+        self._files = self._size = 0
+
+
+def scan_blobs(session: Session, blobs: Iterable[Blob | Skipped]) -> None:
+    """Scan whatever a source yields; what cannot be read is skipped."""
     scanner, collector = BlobScanner(session.detector), session.collector
-    clean = size = 0
     for item in blobs:
         if isinstance(item, Skipped):
             collector.skip(item.what, item.why)
@@ -63,18 +103,8 @@ def scan_blobs(session: Session, blobs: Iterable[Blob | Skipped]) -> None:
         except OSError as error:
             collector.skip(item.origin.path, reason(error))
             continue
-        counted = item.origin.via != FILE_NAMES
-        if scanned.matches or scanned.skipped:
-            collector.add(scanned, counted=counted)
-        elif counted:
-            clean += 1
-            size += scanned.size
-            if not clean % _AT_ONCE:
-                collector.count(blobs=_AT_ONCE, bytes=size)
-                session.progress.advance(size)
-                size = 0
-    collector.count(blobs=clean % _AT_ONCE, bytes=size)
-    session.progress.advance(size)
+        collector.add(scanned, counted=item.origin.via != FILE_NAMES)
+        session.progress.advance(scanned.size)
 
 
 def ignored(start: str) -> Callable[[str], bool] | None:

@@ -43,7 +43,10 @@ def judged(collector: Collector, ruleset: RuleSet, sight: Sight, settings: Setti
         clean=collector.clean,
     )
     notes = [
-        *(f"{each.where}: this entry expired on {each.expires}: what it covers counts again" for each in verdict.expired),
+        *(
+            f"{each.where}: this entry expired on {each.expires}: what it covers counts again"
+            for each in verdict.expired
+        ),
         *(
             f"{each.finding.redacted} ({each.finding.rule_id}): allowed by this very change, which does not count here"
             for each in verdict.refused

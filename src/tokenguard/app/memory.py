@@ -19,7 +19,7 @@ from tokenguard.git.history import Introduction
 from tokenguard.git.inventory import Inventory
 from tokenguard.git.repository import Repository
 
-_VERSION = 1
+_VERSION = 2
 _MOST_LOOSE = 100_000
 """A database with more loose objects is due for `git gc`; remembering them would cost more than it saves."""
 
@@ -30,6 +30,8 @@ class Memory:
 
     packs: tuple[tuple[str, int, int, int], ...] = ()
     loose: frozenset[str] = frozenset()
+    objects: int = 0
+    """How many objects that is."""
     again: tuple[str, ...] = ()
     """Objects with findings, published samples or something unread in them."""
     tips: tuple[str, ...] = ()
@@ -57,6 +59,7 @@ def recall(folder: Path | None, repository: Repository, digest: str) -> Memory:
         return Memory(
             packs=tuple((str(name), int(size), int(time), int(inode)) for name, size, time, inode in kept["packs"]),
             loose=frozenset(kept["loose"]),
+            objects=int(kept["objects"]),
             again=tuple(kept["again"]),
             tips=tuple(kept["tips"]),
             missing=tuple(kept["missing"]),

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from tokenguard.app.pipeline import BlobScanner, Scanned
 from tokenguard.app.session import Session, in_threads
-from tokenguard.errors import GitError
-from tokenguard.git.objects import Census, ObjectReader, Shard, UnreadableObjectError
+from tokenguard.git.objects import MISSING, Census, ObjectReader, Shard, UnreadableObjectError
 from tokenguard.git.runner import Git
 from tokenguard.git.sift import Sifter
 from tokenguard.model import Origin
@@ -27,6 +26,10 @@ class Found:
     texts: dict[str, list[Scanned]] = field(default_factory=dict)
     """Of commits, tags and trees, by their ids."""
     unread: list[str] = field(default_factory=list)
+    total: int = 0
+    """Objects that there are, those of an earlier scan among them."""
+    listed: bool = True
+    """Git listed all of them."""
 
     @property
     def oids(self) -> tuple[str, ...]:
@@ -45,27 +48,31 @@ def sift_objects(session: Session, git: Git, listing: Iterator[Shard]) -> list[s
             for shard in listing:
                 session.progress.expect(shard.size)
                 work.put(shard)
-        except GitError as error:
-            session.collector.skip("the list of objects", str(error))
         finally:
             for _ in range(threads):
                 work.put(None)
 
     def sift() -> None:
-        with Sifter(git, session.detector.scratch().first_hit) as sifter:
+        with Sifter(git, session.detector.scratch().each_hit) as sifter:
             while (shard := work.get()) is not None:
                 sifter.sift(shard, session.progress.advance)
             hits.update(dict.fromkeys(sifter.outcome.all()))
 
     roles = [feed, *([sift] * threads)]
-    in_threads(len(roles), lambda: roles.pop()())
+
+    def play() -> None:
+        roles.pop()()
+
+    in_threads(len(roles), play)
     return list(hits)
 
 
 def count_objects(session: Session, census: Census) -> None:
     """Put into the coverage what a listing told, and what it could not."""
     for oid in census.missing:
-        session.collector.skip(f"object {oid}", "listed, but it cannot be read; run: git fsck")
+        session.collector.skip(f"object {oid}", f"{MISSING}; run: git fsck")
+    if census.broken:
+        session.collector.skip("objects", f"git could not list them all: {census.broken}; run: git fsck")
     session.collector.count(blobs=census.objects, bytes=census.content, commits=census.commits)
 
 

@@ -44,7 +44,7 @@ class BlobScanner:
         try:
             view = self._view
             filled = fill(reader, view)
-            if filled < WINDOW and not self.scratch.first_hit(view[:filled]):
+            if filled < WINDOW and not self.scratch.any_hit(view[:filled]):
                 return Scanned((), (), filled)
             from tokenguard.app.task import Task  # start-up time: a clean commit never needs it
 

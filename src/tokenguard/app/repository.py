@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tokenguard.app.attribution import Introductions, attribute
-from tokenguard.app.files import ignored, scan_blobs
+from tokenguard.app.files import ignored, scan_blobs, scan_tree
 from tokenguard.app.memory import Memory, recall, remember
 from tokenguard.app.objects import Found, count_objects, read_objects, sift_objects
 from tokenguard.app.session import Session
@@ -75,8 +75,8 @@ def _scan_database(session: Session, repository: Repository, prefix: str) -> Non
     proof = walk.proof(memory.missing)
     for skipped in proof.skipped:
         session.collector.skip(prefix + skipped.what, skipped.why)
-    introductions = attribute(session, git, proof, found, _still_true(git, memory), prefix)
-    if inventory is not None and proof.walked:
+    introductions = attribute(session, git, proof, found, memory.introductions, prefix)
+    if inventory is not None and proof.walked and found.listed:
         with contextlib.suppress(GitError):
             remember(session.cache, repository, digest, _learned(git, inventory, found, proof, introductions))
 
@@ -84,13 +84,21 @@ def _scan_database(session: Session, repository: Repository, prefix: str) -> Non
 def scan_objects(session: Session, git: Git, memory: Memory, inventory: Inventory | None = None) -> Found:
     """What is in the objects that are not remembered, and in those that are to be read again."""
     census = Census()
-    if memory.tips and inventory is not None:
-        listing: Iterator[Shard] = shards_of(git, _new_objects(git, memory, inventory), census)
-    else:
-        listing = shards(git, census)
-    hits = sift_objects(session, git, listing)
+    hits = sift_objects(session, git, _listing(git, census, memory, inventory))
     count_objects(session, census)
-    return read_objects(session, git, dict.fromkeys((*memory.again, *hits)))
+    session.collector.count(remembered=memory.objects)
+    found = read_objects(session, git, dict.fromkeys((*memory.again, *hits)))
+    found.unread += census.missing
+    found.total = memory.objects + census.objects
+    found.listed = not census.broken
+    return found
+
+
+def _listing(git: Git, census: Census, memory: Memory, inventory: Inventory | None) -> Iterator[Shard]:
+    if memory.tips and inventory is not None:
+        with contextlib.suppress(GitError, OSError):  # a pack's index that cannot be read: then all is read again
+            return shards_of(git, list(_new_objects(git, memory, inventory)), census)
+    return shards(git, census)
 
 
 def _new_objects(git: Git, memory: Memory, inventory: Inventory) -> Iterator[bytes]:
@@ -100,19 +108,13 @@ def _new_objects(git: Git, memory: Memory, inventory: Inventory) -> Iterator[byt
         yield oid.encode()
 
 
-def _still_true(git: Git, memory: Memory) -> Introductions:
-    """Remembered introductions, as long as every commit that some ref reached is reached by one still."""
-    if not memory.introductions or History(git).lost(memory.tips):
-        return {}
-    return memory.introductions
-
-
 def _learned(
     git: Git, inventory: Inventory, found: Found, proof: Proof, introductions: Introductions
 ) -> Memory:
     return Memory(
         packs=inventory.packs,
         loose=inventory.loose,
+        objects=found.total,
         again=found.oids,
         tips=History(git).tips(),
         missing=proof.missing,
@@ -172,7 +174,7 @@ def _worktree(session: Session, repository: Repository, prefix: str) -> list[tup
         found_repository=inner.append,
         max_size=session.max_size,
     )
-    scan_blobs(session, _renamed(source.walk(top), top, prefix.rstrip("/")))
+    scan_tree(session, source, top, lambda items: _renamed(items, top, prefix.rstrip("/")))
     nested: list[tuple[Repository, str]] = []
     for folder in inner:
         shown, found = f"{prefix}{os.path.relpath(folder, top)}/", repository_at(Path(folder))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from typing import Protocol
 
 from tokenguard.app.detector import Detector
@@ -22,7 +23,7 @@ from tokenguard.scan.windows import MARGIN, Window, fill, windows
 
 MATCHES_KEPT = 10_000
 """Matches of one blob that are kept; a blob with more makes the scan incomplete."""
-STRETCHES_DECODED = 10_000
+STRETCHES_DECODED = 2_000
 """Encoded stretches of one blob that are decoded; likewise."""
 
 _HITS_AT_ONCE = 20_000
@@ -86,7 +87,7 @@ class Task:
     # The blob's own bytes, window by window.
 
     def _search(self, window: Window) -> None:
-        spots = [Spot(found.start, found.end, found) for found in self._confirmed(window)]
+        spots = [Spot(found.start, found.end, found) for found in islice(self._confirmed(window), MATCHES_KEPT + 1)]
         for hit in self._literals(window):
             spots.extend(decoded(self._bench.detector, self._bench.scratch, window.view, hit.index, hit.end))
         for spot in sorted(spots, key=lambda spot: (spot.start, len(spot.via), spot.end)):
@@ -174,7 +175,7 @@ class Task:
         buffer = self._bench.buffer(self._depth)
         filled = fill(reader, memoryview(buffer))
         reader, filled = self._held(reader, filled)
-        if filled == len(buffer) or self._bench.scratch.first_hit(memoryview(buffer)[:filled]):
+        if filled == len(buffer) or self._bench.scratch.any_hit(memoryview(buffer)[:filled]):
             self.run(reader, filled)
 
     def run_once(self, reader: Reader, filled: int) -> None:

@@ -9,9 +9,9 @@ from tokenguard.cli.group import examples
 
 @click.command(
     epilog=examples(
-        'eval "$(tokenguard completion bash)"      in ~/.bashrc',
-        'eval "$(tokenguard completion zsh)"       in ~/.zshrc, after compinit',
-        "tokenguard completion fish | source       in ~/.config/fish/config.fish",
+        'eval "$(tokenguard completion bash)"  # in ~/.bashrc',
+        'eval "$(tokenguard completion zsh)"  # in ~/.zshrc, after compinit',
+        "tokenguard completion fish | source  # in ~/.config/fish/config.fish",
     )
 )
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))

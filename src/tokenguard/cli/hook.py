@@ -81,7 +81,7 @@ def status(names: tuple[str, ...], repo: str) -> None:
 @hook.command(
     epilog=examples(
         "tokenguard hook run pre-commit",
-        'tokenguard hook run pre-push "$@"     in .git/hooks/pre-push',
+        'tokenguard hook run pre-push "$@"  # in .git/hooks/pre-push',
     ),
     context_settings={"ignore_unknown_options": True},
 )

@@ -35,8 +35,11 @@ def main() -> None:
 def _run(arguments: Sequence[str]) -> int:
     """The exit code; whatever goes wrong is one line on standard error, never a traceback."""
     try:
-        in_hook = arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"])
-        code = _hook(arguments) if in_hook else _click(arguments)
+        if list(arguments) == ["scan", "staged"]:
+            code = _staged()
+        else:
+            in_hook = arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"])
+            code = _hook(arguments) if in_hook else _click(arguments)
         if sys.stdout is not None:
             sys.stdout.flush()
     except BrokenPipeError:
@@ -80,6 +83,14 @@ def abandon_output() -> None:
     """Let go of what is still to be written to standard output: the interpreter would try again, and fail, at exit."""
     with contextlib.suppress(OSError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _staged() -> int:
+    """`scan staged` without an option: what hooks that people write for themselves call."""
+    from tokenguard.cli.change import run_staged
+    from tokenguard.cli.scan_options import ScanOptions
+
+    return run_staged(".", ScanOptions())
 
 
 def _hook(arguments: Sequence[str]) -> int:

@@ -7,6 +7,7 @@ from importlib import import_module
 import click
 
 from tokenguard import __version__
+from tokenguard.cli.group import examples
 
 _COMMANDS = {
     "scan": "Find leaked tokens: files, git, staged changes, commits, shell histories, standard input.",
@@ -44,7 +45,13 @@ class LazyGroup(click.Group):
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes of scans: 0 clean, 1 findings, 2 wrong usage or configuration, 3 incomplete.",
+    epilog=examples(
+        "tokenguard scan git",
+        "tokenguard scan files ~/projects --format json -o report.json",
+        "tokenguard scan shell",
+        "tokenguard hook install",
+    )
+    + "\n\nExit codes of scans: 0 clean, 1 findings, 2 wrong usage or configuration, 3 incomplete.",
 )
 @click.version_option(__version__, prog_name="tokenguard")
 def root() -> None:

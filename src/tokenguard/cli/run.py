@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
-from tokenguard.app.sight import Sight
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.session import Progress, Session, Silence
+from tokenguard.app.sight import Sight
 from tokenguard.cli.main import abandon_output, complain
 from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.settings import Settings

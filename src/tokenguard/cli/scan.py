@@ -82,7 +82,7 @@ def staged(repo: str, **options: Any) -> int:
     epilog=examples(
         "tokenguard scan commits main..HEAD",
         "tokenguard scan commits HEAD~3.. --strict-allow",
-        "tokenguard scan commits --format github     in CI",
+        "tokenguard scan commits --format github  # in CI",
     )
 )
 @click.argument("ranges", nargs=-1, metavar="[RANGE]...")
@@ -100,7 +100,7 @@ def commits(ranges: tuple[str, ...], repo: str, **options: Any) -> int:
 
 @scan.command(
     epilog=examples(
-        'tokenguard scan push "$@"     in .git/hooks/pre-push',
+        'tokenguard scan push "$@"  # in .git/hooks/pre-push',
         'echo "refs/heads/x $(git rev-parse x) refs/heads/x $(git rev-parse main)" | tokenguard scan push origin',
     )
 )
@@ -115,7 +115,7 @@ def push(remote: str | None, url: str | None, repo: str, **options: Any) -> int:
     return run_push(repo, sys.stdin.buffer, remote or url, parse(**options))
 
 
-@scan.command(epilog=examples("tokenguard scan receive     in hooks/pre-receive of a server's repository"))
+@scan.command(epilog=examples("tokenguard scan receive  # in hooks/pre-receive of a server's repository"))
 @_repository_option
 @scan_options
 def receive(repo: str, **options: Any) -> int:

@@ -141,7 +141,9 @@ class History:
         if not commits:
             return {}
         ids = "".join(f"{commit}\n" for commit in sorted(commits)).encode()
-        output = self._git.run("diff-tree", "--stdin", "-s", "--always", "--root", "--encoding=UTF-8", _HEADER, stdin=ids)
+        output = self._git.run(
+            "diff-tree", "--stdin", "-s", "--always", "--root", "--encoding=UTF-8", _HEADER, stdin=ids
+        )
         fields = output.split(b"\0")
         heads = zip(fields[1::4], fields[2::4], fields[3::4], strict=False)
         return {oid.decode(): Person(_text(author), utc(date.decode())) for oid, author, date in heads}
@@ -150,11 +152,14 @@ class History:
         """The commits that refs and reflogs point at: everything that a walk over the history starts from."""
         return tuple(self._git.run("rev-list", "--no-walk=unsorted", "--all", "--reflog").decode().split())
 
-    def lost(self, tips: Collection[str]) -> bool:
-        """Whether some of the commits are no longer reached by any ref or reflog."""
-        ids = "".join(f"{tip}\n" for tip in tips).encode()
-        code, output, _ = self._git.try_run("rev-list", "--max-count=1", "--stdin", "--not", "--all", "--reflog", stdin=ids)
-        return code != 0 or bool(output.strip())
+    def still_true(self, places: Collection[Introduction]) -> bool:
+        """Whether what was said of these places holds still: each commit is reached by some ref, each ref is there."""
+        refs = {os.fsdecode(name) for name in self._git.run("for-each-ref", "--format=%(refname)").splitlines()}
+        if any(not place.reachable or place.commit is None or place.ref not in refs for place in places):
+            return False
+        ids = "".join(f"{commit}\n" for commit in sorted({str(place.commit) for place in places})).encode()
+        code, lost, _ = self._git.try_run("rev-list", "--max-count=1", "--stdin", "--not", "--all", stdin=ids)
+        return code == 0 and not lost.strip()
 
 
 def _raw_entries(output: bytes) -> Iterator[tuple[Introduction, str]]:

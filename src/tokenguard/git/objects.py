@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import Self
 
-from tokenguard.errors import GitError
 from tokenguard.git.runner import Git, Process
 from tokenguard.model import Blob, Origin
 
@@ -19,6 +19,9 @@ SHARD_BYTES = 128 << 20
 
 _DRAIN = 8 << 20
 """An object that is left unread is drained up to this size; beyond, starting git anew is cheaper."""
+
+MISSING = "missing from the object database, or corrupt"
+"""Git says the same of both."""
 
 
 class UnreadableObjectError(OSError):
@@ -44,6 +47,8 @@ class Census:
     commits: int = 0
     missing: list[str] = field(default_factory=list)
     """Objects that are listed but cannot be read."""
+    broken: str = ""
+    """Why the listing broke off, so that what it told is not all."""
 
 
 def shards(git: Git, census: Census) -> Iterator[Shard]:
@@ -51,21 +56,19 @@ def shards(git: Git, census: Census) -> Iterator[Shard]:
 
     Trees are among them: a walk over the history names each blob once, under one path, so that only the trees
     themselves hold every file name that there ever was.
-
-    Raises:
-        GitError: the listing broke off, so that what it lists is not all.
     """
     process = git.start("cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch-check")
     yield from group(process.stdout, census)
     code, said = process.finish()
-    if code != 0:
-        raise GitError(f"git could not list the objects: {said or f'exit code {code}'}", remedy="run: git fsck")
+    census.broken = (said or f"exit code {code}") if code != 0 else ""
 
 
 def shards_of(git: Git, ids: Iterable[bytes], census: Census) -> Iterator[Shard]:
     """As `shards`, of the named objects alone."""
-    output = git.run("cat-file", "--buffer", "--batch-check", stdin=b"".join(name + b"\n" for name in ids))
+    asked = b"".join(name + b"\n" for name in ids)
+    code, output, said = git.try_run("cat-file", "--buffer", "--batch-check", stdin=asked)
     yield from group(output.splitlines(keepends=True), census)
+    census.broken = (said or f"exit code {code}") if code != 0 else ""
 
 
 def group(lines: Iterable[bytes], census: Census) -> Iterator[Shard]:
@@ -100,7 +103,7 @@ class ObjectReader:
         self._process: Process | None = None
         self._content: ObjectContent | None = None
 
-    def __enter__(self) -> ObjectReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -147,7 +150,7 @@ class ObjectReader:
 
     def _unreadable(self, *, alive: bool) -> UnreadableObjectError:
         if alive:
-            return UnreadableObjectError("missing from the object database")
+            return UnreadableObjectError(MISSING)
         said = self.abandon()
         return UnreadableObjectError(f"corrupt: {said}" if said else "corrupt")
 

@@ -1,6 +1,6 @@
 """Many objects, searched a tray at a time: which of them have to be looked at.
 
-An object without a hit costs one comparison of its header. A search that hits names the object and goes on behind it.
+An object without a hit costs one comparison of its header; of the others one hit is enough.
 """
 
 from __future__ import annotations
@@ -9,13 +9,14 @@ from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from tokenguard.git.objects import Shard
 from tokenguard.git.runner import Git
 from tokenguard.git.tray import CAPACITY, OBJECTS, Tray
 
-Search = Callable[[memoryview], int]
-"""End offset of a first hit; 0 for none."""
+Search = Callable[[memoryview, Callable[[int], int]], None]
+"""Calls back with the end of each hit; the answer is the offset up to which further ones do not matter."""
 
 
 @dataclass(slots=True)
@@ -74,14 +75,18 @@ class Sifter:
 
     def _hits(self, lines: Sequence[bytes], starts: array[int], data: memoryview) -> None:
         """Note the objects in which the search hits, each once."""
-        at, end = 0, starts[-1]
-        while at < end and (hit := self._search(data[at:end])):
-            # The byte before the last surely lies in the match: a pattern may take one byte behind the secret.
-            place = bisect_right(starts, max(at + hit - 2, at)) - 1
-            self.outcome.hits.append(_name(lines[place]))
-            at = starts[place + 1]
+        hits: dict[int, None] = {}
 
-    def __enter__(self) -> Sifter:
+        def note(end: int) -> int:
+            # The byte before the last surely lies in the match: a pattern may take one byte behind the secret.
+            place = bisect_right(starts, max(end - 2, 0)) - 1
+            hits[place] = None
+            return starts[place + 1]
+
+        self._search(data[: starts[-1]], note)
+        self.outcome.hits.extend(_name(lines[place]) for place in hits)
+
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -6,7 +6,10 @@ indexes names every object that it misses (git-rev-list(1), --missing=print), an
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import os
+import re
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -17,6 +20,7 @@ from tokenguard.git.runner import Git
 from tokenguard.model import Skipped
 
 _READ = 1 << 20
+_REFLOG_ENTRY = re.compile(rb"^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) ", re.MULTILINE)
 _NAMED = 1000
 """Missing objects that are named one by one; a partial clone can miss hundreds of thousands."""
 
@@ -72,24 +76,30 @@ class Walk:
         """Wait for the end of the walk; `known_missing` were missing in the history that was walked before."""
         self._reader.join()
         found = (line[1:].split()[0].decode() for line in self._missing)
-        missing = list(dict.fromkeys((*self._absent(known_missing), *found)))
+        # The walk passes over what a reflog names and is not there, with a warning for those who watch.
+        named = reflogged(self._git.repository)
+        missing = list(dict.fromkeys((*found, *self._absent({*known_missing, *named.oids}))))
         code, said = self._process.finish()
-        skipped = [Skipped(f"object {oid}", "missing from the object database") for oid in missing[:_NAMED]]
+        skipped = list(named.skipped)
+        skipped += [Skipped(f"object {oid}", "missing from the object database") for oid in missing[:_NAMED]]
         if len(missing) > _NAMED:
             skipped.append(Skipped(f"{len(missing) - _NAMED:,} more objects", "missing from the object database"))
         if code != 0:
             why = f"the history could not be walked to its end ({said or f'exit code {code}'}); run: git fsck"
             skipped.append(Skipped("history", why))
-        skipped += (*shallow(self._git.repository), *unindexed(self._git.repository))
+        repository = self._git.repository
+        skipped += (*shallow(repository), *unindexed(repository), *unborrowed(repository))
         return Proof(tuple(skipped), tuple(missing), code == 0, tuple(self._named))
 
-    def _absent(self, oids: tuple[str, ...]) -> list[str]:
-        """Those of the objects that are still not there."""
+    def _absent(self, oids: Collection[str]) -> list[str]:
+        """Those of the objects that are not there; all of them where git cannot tell."""
         if not oids:
             return []
         asked = "".join(f"{oid}\n" for oid in oids).encode()
-        answers = self._git.run("cat-file", "--buffer", "--batch-check", stdin=asked).splitlines()
-        return [answer.split()[0].decode() for answer in answers if answer.endswith(b" missing")]
+        code, output, _ = self._git.try_run("cat-file", "--buffer", "--batch-check", stdin=asked)
+        if code != 0:
+            return list(oids)
+        return [answer.split()[0].decode() for answer in output.splitlines() if answer.endswith(b" missing")]
 
     def _read(self) -> None:
         """Take the output in large pieces, as whole lines: they are looked into only when there are findings."""
@@ -119,6 +129,57 @@ def shallow(repository: Repository) -> tuple[Skipped, ...]:
         return (Skipped("shallow", f"cannot be read: {error.strerror}"),)
     remedy = "the history before it is not in this shallow clone; fetch it: git fetch --unshallow"
     return tuple(Skipped(f"parents of commit {commit}", remedy) for commit in commits[:_NAMED])
+
+
+@dataclass(frozen=True, slots=True)
+class _Reflogged:
+    oids: frozenset[str]
+    skipped: tuple[Skipped, ...]
+
+
+def reflogged(repository: Repository) -> _Reflogged:
+    """The objects that the reflogs name, those of linked worktrees too; and the reflogs that cannot be read."""
+    oids: set[str] = set()
+    skipped: list[Skipped] = []
+    folders = [repository.common_dir / "logs", *repository.common_dir.glob("worktrees/*/logs")]
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            skipped.append(Skipped(str(path), f"cannot be read: {error.strerror}"))
+        else:
+            oids.update(oid.decode() for entry in _REFLOG_ENTRY.finditer(data) for oid in entry.groups())
+    return _Reflogged(frozenset(oid for oid in oids if oid.strip("0")), tuple(skipped))
+
+
+def unborrowed(repository: Repository) -> tuple[Skipped, ...]:
+    """Object folders that this one says it borrows from, or those say, and that are not there."""
+    skipped: list[Skipped] = []
+    waiting, seen = [repository.objects_dir], set[Path]()
+    while waiting:
+        folder = waiting.pop()
+        if folder in seen:
+            continue
+        seen.add(folder)
+        if not folder.is_dir():
+            skipped.append(Skipped(str(folder), "objects are borrowed from it (alternates), but it is not there"))
+            continue
+        with contextlib.suppress(FileNotFoundError):
+            waiting += _alternates(folder)
+    return tuple(skipped)
+
+
+def _alternates(folder: Path) -> list[Path]:
+    """The folders named in `info/alternates`, by gitrepository-layout(5)."""
+    lines = (folder / "info" / "alternates").read_bytes().split(b"\n")
+    named = [line for line in lines if line and not line.startswith(b"#")]
+    unquoted = [_unquoted(line) if line.startswith(b'"') else line for line in named]
+    return [Path(os.path.normpath(folder / os.fsdecode(path))) for path in unquoted]
+
+
+def _unquoted(quoted: bytes) -> bytes:
+    """A path that git wrote in quotes, as in C."""
+    return codecs.escape_decode(quoted.strip().strip(b'"'))[0]
 
 
 def unindexed(repository: Repository) -> tuple[Skipped, ...]:

@@ -26,6 +26,8 @@ class Coverage:
     commits: int = 0
     samples: int = 0
     """Published samples that were recognised."""
+    remembered: int = 0
+    """Git objects that an earlier scan by the same rules read, and that have not changed since."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,6 +84,7 @@ def _coverage(report: Report) -> dict[str, int]:
         "skipped": len(report.skipped),
         "suppressed": len(report.suppressed),
         "samples": report.coverage.samples,
+        "remembered": report.coverage.remembered,
     }
 
 

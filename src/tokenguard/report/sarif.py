@@ -66,6 +66,7 @@ def _run(report: Report, options: Options) -> dict[str, Any]:
             "bytes": report.coverage.bytes,
             "commits": report.coverage.commits,
             "samples": report.coverage.samples,
+            "remembered": report.coverage.remembered,
         },
     }
 

@@ -50,4 +50,5 @@ def summary(report: Report) -> str:
 def _read(report: Report) -> str:
     coverage = report.coverage
     commits = f", {counted(coverage.commits, 'commit')}" if coverage.commits else ""
-    return f"{counted(coverage.blobs, 'blob')} ({size(coverage.bytes)}{commits}) read"
+    read = f"{counted(coverage.blobs, 'blob')} ({size(coverage.bytes)}{commits}) read"
+    return f"{read}, {coverage.remembered:,} known from an earlier scan" if coverage.remembered else read

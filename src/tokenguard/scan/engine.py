@@ -1,17 +1,18 @@
 """Stage 1: every pattern at once over bytes, with Hyperscan.
 
-Three databases. The sieve says whether there is anything at all: the rules' fixed prefixes, their encoded forms, magic
-numbers of containers (and whole patterns of rules without a fixed prefix); it is all that clean content ever meets.
-Then the rules' patterns, and the encoded forms with the magics alone. Rules and literals compiled together would take
-60 ms and scan no faster; apart they take 5. Start of match is off: a hit is (what, end offset), a superset of what
-stage 2 confirms. An Engine is shared by threads; a Scratch is a thread's own.
+The sieve says whether there is anything at all: the fixed prefixes of rules that describe a token, their encoded forms,
+magic numbers of containers. It is all that clean content ever meets, but for the patterns of other rules. Behind it
+stand the tokens' patterns, and the encoded forms with the magics alone. Compiled together they would take 60 ms and
+scan no faster; apart they take 5. Start of match is off: a hit is (what, end offset), a superset of what stage 2
+confirms. An Engine is shared by threads; a Scratch is a thread's own.
 
 Literals are compiled as escaped patterns: the binding hands literal expressions over as C strings, cut at a NUL.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +24,6 @@ from tokenguard.errors import RuleError
 from tokenguard.model import Rule, RuleSet
 from tokenguard.scan.store import load_database, save_database
 
-_PREFIX = 4
-"""Characters of a prefix below which it hits too often in ordinary text."""
 _COMPILED_IN_MEMORY = 16
 """Rule sets up to this size compile in milliseconds; larger ones are worth keeping on disk."""
 
@@ -52,20 +51,19 @@ class Engine:
     def __init__(self, ruleset: RuleSet, literals: Sequence[Literal], cache: Path | None = None) -> None:
         self.ruleset = ruleset
         self.literals = tuple(literals)
-        self._cache = cache
-        prefixes = (Literal(rule.literal_prefix.encode()) for rule in ruleset.rules if _is_prefixed(rule))
+        prefixes = (Literal(rule.literal_prefix.encode()) for rule in ruleset.rules if rule.token is not None)
         self.sieve = _literals_database((*self.literals, *dict.fromkeys(prefixes)))
-        self.prefixed = all(_is_prefixed(rule) for rule in ruleset.rules)
-        if not all(rule.token for rule in ruleset.rules):
-            _ = self.rules_database  # a pattern that somebody wrote may not compile: that is said before any scan
+        plain = {number: rule for number, rule in enumerate(ruleset.rules) if rule.token is None}
+        # Compiled at once: a pattern that somebody wrote may not compile, and that is said before any scan.
+        self.plain = _plain_database(plain, ruleset, cache) if plain else None
 
     @cached_property
-    def rules_database(self) -> hyperscan.Database:
-        """The rules' patterns."""
-        return _rules_database(self.ruleset, self._cache)
+    def tokens(self) -> hyperscan.Database:
+        """The patterns of rules that describe a token."""
+        return _rules_database({number: rule for number, rule in enumerate(self.ruleset.rules) if rule.token})
 
     @cached_property
-    def literals_database(self) -> hyperscan.Database:
+    def encoded(self) -> hyperscan.Database:
         """Encoded forms and magics."""
         return _literals_database(self.literals)
 
@@ -80,51 +78,68 @@ class Scratch:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sieve = _Scan(engine.sieve)
+        self._plain = _Scan(engine.plain) if engine.plain is not None else None
 
     @cached_property
-    def _rules(self) -> _Scan:
-        return _Scan(self._engine.rules_database)
+    def _tokens(self) -> _Scan:
+        return _Scan(self._engine.tokens)
 
     @cached_property
-    def _literals(self) -> _Scan:
-        return _Scan(self._engine.literals_database)
+    def _encoded(self) -> _Scan:
+        return _Scan(self._engine.encoded)
 
-    def first_hit(self, view: memoryview) -> int:
-        """End offset of a first hit of the sieve in `view`; 0 when there can be nothing in it."""
-        end = self._sieve.first(view)
-        if self._engine.prefixed:
-            return end
-        other = self._rules.first(view)
-        return min(end, other) if end and other else end or other
+    def any_hit(self, view: memoryview) -> bool:
+        """Whether there can be anything at all in `view`."""
+        return self._sieve.any(view) or (self._plain is not None and self._plain.any(view))
+
+    def each_hit(self, view: memoryview, note: Callable[[int], int]) -> None:
+        """Call `note` with ends of hits; it answers up to which offset it does not care for more."""
+        self._sieve.each(view, note)
+        if self._plain is not None:
+            self._plain.each(view, note)
 
     def rule_hits(self, view: memoryview, limit: int) -> list[Hit]:
-        """Hits of rules in order of their end; stops after `limit`."""
-        return self._rules.all(view, limit)
+        """Hits of rules in order of their end; stops after `limit` or soon after."""
+        hits = self._tokens.all(view, limit)
+        if self._plain is None:
+            return hits
+        others = self._plain.all(view, limit)
+        # What lies behind the end of a search that stopped is not all there is: it is left for the next one.
+        last = min((found[-1].end for found in (hits, others) if len(found) >= limit), default=len(view))
+        return sorted((hit for hit in (*hits, *others) if hit.end <= last), key=_end)
 
     def literal_hits(self, view: memoryview, limit: int) -> list[Hit]:
         """Hits of literals in order of their end; stops after `limit`."""
-        return self._literals.all(view, limit)
+        return self._encoded.all(view, limit)
+
+
+def _end(hit: Hit) -> int:
+    return hit.end
 
 
 class _Scan:
-    """A database with a scratch, and the two ways to ask it."""
+    """A database with a scratch, and the ways to ask it."""
 
     def __init__(self, database: hyperscan.Database) -> None:
         self._scratch = hyperscan.Scratch(database)
         self._scan: Callable[..., None] = database.scan
-        self._end = 0
 
-    def _stop(self, _index: int, _start: int, end: int, _flags: int, _context: Any) -> bool:
-        self._end = end
-        return True
-
-    def first(self, view: memoryview) -> int:
-        self._end = 0
+    def any(self, view: memoryview) -> bool:
         try:
-            self._scan(view, match_event_handler=self._stop, scratch=self._scratch)
+            self._scan(view, match_event_handler=_stop, scratch=self._scratch)
         except hyperscan.ScanTerminated:
-            return self._end
-        return 0
+            return True
+        return False
+
+    def each(self, view: memoryview, note: Callable[[int], int]) -> None:
+        until = 0
+
+        def tell(_index: int, _start: int, end: int, _flags: int, _context: Any) -> None:
+            nonlocal until
+            if end > until:
+                until = note(end)
+
+        self._scan(view, match_event_handler=tell, scratch=self._scratch)
 
     def all(self, view: memoryview, limit: int) -> list[Hit]:
         hits: list[Hit] = []
@@ -134,34 +149,35 @@ class _Scan:
             append(Hit(index, end))
             return len(hits) >= limit
 
-        try:
+        with contextlib.suppress(hyperscan.ScanTerminated):
             self._scan(view, match_event_handler=collect, scratch=self._scratch)
-        except hyperscan.ScanTerminated:
-            pass
         return hits
 
 
-def _is_prefixed(rule: Rule) -> bool:
-    """Whether each match of the rule begins with a text long enough to be worth looking for."""
-    return len(rule.literal_prefix) >= _PREFIX
+def _stop(*_: Any) -> bool:
+    return True
 
 
-def _compile(expressions: list[bytes], flags: list[int]) -> hyperscan.Database:
+def _compile(expressions: Sequence[bytes], flags: Sequence[int], ids: Sequence[int]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    database.compile(expressions=expressions, ids=list(range(len(expressions))), elements=len(expressions), flags=flags)
+    database.compile(expressions=list(expressions), ids=list(ids), elements=len(expressions), flags=list(flags))
     return database
 
 
-def _rules_database(ruleset: RuleSet, cache: Path | None) -> hyperscan.Database:
-    kept = cache if len(ruleset.rules) > _COMPILED_IN_MEMORY else None
-    if kept is not None and (database := load_database(kept, ruleset)) is not None:
-        return database
+def _rules_database(rules: Mapping[int, Rule]) -> hyperscan.Database:
     try:
-        database = _compile([rule.sieve.encode() for rule in ruleset.rules], [0] * len(ruleset.rules))
+        return _compile([rule.sieve.encode() for rule in rules.values()], [0] * len(rules), tuple(rules))
     except hyperscan.error as error:
         raise RuleError(f"a rule's pattern does not compile: {error}", remedy="run: tokenguard rules check") from error
+
+
+def _plain_database(rules: Mapping[int, Rule], ruleset: RuleSet, cache: Path | None) -> hyperscan.Database:
+    kept = cache if len(rules) > _COMPILED_IN_MEMORY else None
+    if kept is not None and (database := load_database(kept, ruleset.digest, rules)) is not None:
+        return database
+    database = _rules_database(rules)
     if kept is not None:
-        save_database(kept, ruleset, database)
+        save_database(kept, ruleset.digest, database)
     return database
 
 
@@ -173,4 +189,5 @@ def _literals_database(literals: tuple[Literal, ...]) -> hyperscan.Database:
             | (hyperscan.HS_FLAG_SINGLEMATCH if literal.once else 0)
             for literal in literals
         ],
+        range(len(literals)),
     )

@@ -35,6 +35,8 @@ class FileSource:
     """Told each folder below the start that holds a `.git` of its own, or looks like a bare repository."""
     max_size: int | None = None
     """Larger files are Skipped, in bytes."""
+    sift: Callable[[str], bool] | None = None
+    """Asked of each regular file below the start: True when it was read whole and there is nothing in it."""
 
     def walk(self, start: str) -> Iterator[Blob | Skipped]:
         """Everything below `start`, or the file `start` itself; `start` may be a link and is followed."""
@@ -72,7 +74,8 @@ class FileSource:
             path = before + entry.name
             try:
                 if entry.is_file(follow_symlinks=False):
-                    yield self._file(entry.path, path, _FLAGS | _NO_LINK)
+                    if self.sift is None or not self.sift(entry.path):
+                        yield self._file(entry.path, path, _FLAGS | _NO_LINK)
                 elif entry.is_symlink():
                     target = os.fsencode(os.readlink(entry.path))
                     yield Blob.of(Origin(self.source, path, via=("symlink",)), target)
@@ -111,6 +114,22 @@ def _by_name(entry: os.DirEntry[str]) -> str:
 
 def _is_repository(names: set[str]) -> bool:
     return ".git" in names or names >= {"HEAD", "objects", "refs"}
+
+
+def read_whole(path: str, view: memoryview) -> int:
+    """Read a file that is smaller than `view`; its bytes, or -1 where it is not, or cannot be read."""
+    try:
+        descriptor = os.open(path, _FLAGS | _NO_LINK)
+    except OSError:
+        return -1
+    try:
+        size = os.readv(descriptor, (view,))
+        # Only a read that gives nothing says that the file has ended.
+        return -1 if size == len(view) or (size and os.readv(descriptor, (view[size:],))) else size
+    except OSError:
+        return -1
+    finally:
+        os.close(descriptor)
 
 
 def reason(error: OSError) -> str:
