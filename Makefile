@@ -24,7 +24,7 @@ demo: $(VENV)/.runtime ## scan this repository's history and a sample home (DEMO
 	@PYTHONPATH=tests $(BIN)/python demo
 
 test: $(VENV)/.dev ## all tests, with coverage (TESTS=tests/git: a part of them, without)
-	$(if $(TESTS),$(PYTEST) $(TESTS),$(PYTEST) --cov --cov-report=term)
+	$(if $(TESTS),$(PYTEST) $(TESTS),$(PYTEST) --numprocesses=auto --cov --cov-report=term)
 
 lint: $(VENV)/.dev ## style of Python and shell; changes nothing
 	$(BIN)/ruff check .
