@@ -73,7 +73,7 @@ class Small:
 
 
 def small(folder: Path, object_format: str = "sha1") -> Small:
-    """Branches, a merge, a note, a stash, a tag, a commit in the reflog alone, something staged; nothing checked out."""
+    """Branches, a merge, a note, a stash, a tag, a commit that only a reflog names, something staged; no files."""
     made = RepositoryBuilder(folder / "made", object_format=object_format)
     tokens: dict[str, str] = {}
 

@@ -26,8 +26,8 @@ _T = TypeVar("_T")
 Introductions = Mapping[str, tuple[Introduction, ...]]
 
 
-def attribute(
-    session: Session, git: Git, proof: Proof, found: Found, remembered: Introductions, prefix: str
+def attribute(  # noqa: PLR0913 - the last two by name
+    session: Session, git: Git, proof: Proof, found: Found, *, remembered: Introductions, prefix: str
 ) -> Introductions:
     """Put what was found in objects into the collector; where the blobs came from, for the next scan.
 
@@ -48,6 +48,16 @@ def attribute(
             session.collector.skip(f"{prefix}{places[0].path}{skipped.what} (object {oid})", skipped.why)
     _attribute_texts(session, history, found, prefix)
     return {oid: places for oid, places in introductions.items() if oid in found.blobs}
+
+
+def leave_unplaced(session: Session, found: Found, prefix: str) -> None:
+    """Put what was found in objects into the collector without asking where they came from."""
+    unplaced = (Introduction(UNPLACED),)
+    for scanned in found.blobs.values():
+        session.collector.add_matches(scanned.matches, partial(_places, introductions=unplaced, prefix=prefix))
+    for outcomes in found.texts.values():
+        for scanned in outcomes:
+            session.collector.add_matches(scanned.matches)
 
 
 def _paths(oid: str, paths: Mapping[str, str], remembered: Introductions) -> tuple[str, ...]:

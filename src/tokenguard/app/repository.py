@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from tokenguard.app.attribution import Introductions, attribute
+from tokenguard.app.attribution import Introductions, attribute, leave_unplaced
 from tokenguard.app.files import ignored, scan_blobs, scan_tree
 from tokenguard.app.memory import Memory, recall, remember
 from tokenguard.app.objects import Found, count_objects, read_objects, sift_objects
@@ -66,32 +66,43 @@ def _scan_database(session: Session, repository: Repository, prefix: str) -> Non
     memory = recall(session.cache, repository, digest) if inventory is not None else Memory()
     if inventory is None or not memory.holds(inventory):
         memory = Memory()
-    walk = Walk(git, memory.tips)
+    walk, found = Walk(git, memory.tips), Found(SOURCE)
     try:
-        found = scan_objects(session, git, memory, inventory)
-    except BaseException:
+        scan_objects(session, git, found, memory, inventory)
+        proof = walk.proof(memory.missing)
+        for skipped in proof.skipped:
+            session.collector.skip(prefix + skipped.what, skipped.why)
+        introductions = attribute(session, git, proof, found, remembered=memory.introductions, prefix=prefix)
+    except BaseException as ended:
         walk.abandon()
+        if isinstance(ended, (KeyboardInterrupt, GitError)):
+            _salvage(session, git, found, prefix)
         raise
-    proof = walk.proof(memory.missing)
-    for skipped in proof.skipped:
-        session.collector.skip(prefix + skipped.what, skipped.why)
-    introductions = attribute(session, git, proof, found, memory.introductions, prefix)
     if inventory is not None and proof.walked and found.listed:
         with contextlib.suppress(GitError):
             remember(session.cache, repository, digest, _learned(git, inventory, found, proof, introductions))
 
 
-def scan_objects(session: Session, git: Git, memory: Memory, inventory: Inventory | None = None) -> Found:
-    """What is in the objects that are not remembered, and in those that are to be read again."""
+def _salvage(session: Session, git: Git, found: Found, prefix: str) -> None:
+    """Report what was found when the scan ended early, though where it came from was not asked any more."""
+    waiting = [oid for oid in tuple(found.hits) if oid not in found.blobs and oid not in found.texts]
+    with contextlib.suppress(GitError):
+        read_objects(session, git, waiting, found)
+    leave_unplaced(session, found, prefix)
+
+
+def scan_objects(
+    session: Session, git: Git, found: Found, memory: Memory, inventory: Inventory | None = None
+) -> None:
+    """What is in the objects that are not remembered, and in those that are to be read again, into `found`."""
     census = Census()
-    hits = sift_objects(session, git, _listing(git, census, memory, inventory))
+    sift_objects(session, git, _listing(git, census, memory, inventory), found.hits)
     count_objects(session, census)
     session.collector.count(remembered=memory.objects)
-    found = read_objects(session, git, dict.fromkeys((*memory.again, *hits)))
+    read_objects(session, git, dict.fromkeys((*memory.again, *found.hits)), found)
     found.unread += census.missing
     found.total = memory.objects + census.objects
     found.listed = not census.broken
-    return found
 
 
 def _listing(git: Git, census: Census, memory: Memory, inventory: Inventory | None) -> Iterator[Shard]:
@@ -108,9 +119,7 @@ def _new_objects(git: Git, memory: Memory, inventory: Inventory) -> Iterator[byt
         yield oid.encode()
 
 
-def _learned(
-    git: Git, inventory: Inventory, found: Found, proof: Proof, introductions: Introductions
-) -> Memory:
+def _learned(git: Git, inventory: Inventory, found: Found, proof: Proof, introductions: Introductions) -> Memory:
     return Memory(
         packs=inventory.packs,
         loose=inventory.loose,

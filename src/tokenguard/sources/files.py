@@ -64,8 +64,7 @@ class FileSource:
         except OSError as error:
             yield Skipped(shown or folder, reason(error))
             return
-        if not top and self.found_repository is not None and _is_repository({entry.name for entry in entries}):
-            self.found_repository(folder)
+        self._tell(folder, entries, top=top)
         before = f"{shown}{os.sep}" if shown and not shown.endswith(os.sep) else shown
         entries = self._wanted(entries, before)
         yield self.names(shown or folder, [entry.name for entry in entries])
@@ -85,6 +84,10 @@ class FileSource:
             except OSError as error:
                 yield Skipped(path, reason(error))
         waiting.extend(reversed(inner))
+
+    def _tell(self, folder: str, entries: list[os.DirEntry[str]], *, top: bool) -> None:
+        if not top and self.found_repository is not None and _is_repository({entry.name for entry in entries}):
+            self.found_repository(folder)
 
     def _wanted(self, entries: list[os.DirEntry[str]], before: str) -> list[os.DirEntry[str]]:
         if self.excluded is None:
