@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,9 @@ class Engine:
         self.ruleset = ruleset
         self.literals = tuple(literals)
         prefixes = (Literal(rule.literal_prefix.encode()) for rule in ruleset.rules if rule.token is not None)
-        self.sieve = _literals_database((*self.literals, *dict.fromkeys(prefixes)))
+        # One hit is enough of one object; a stretch that the sieve searches holds many.
+        each = (replace(literal, once=False) for literal in self.literals)
+        self.sieve = _literals_database((*each, *dict.fromkeys(prefixes)))
         plain = {number: rule for number, rule in enumerate(ruleset.rules) if rule.token is None}
         # Compiled at once: a pattern that somebody wrote may not compile, and that is said before any scan.
         self.plain = _plain_database(plain, ruleset, cache) if plain else None
