@@ -15,6 +15,7 @@ from pathlib import Path
 from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
 from tokenguard.app.memory import Memory
+from tokenguard.app.objects import Found
 from tokenguard.app.repository import scan_objects
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.session import Session
@@ -36,7 +37,8 @@ def main() -> None:
     collector = Collector(ruleset)
     git = Git(locate(wanted.repository))
     walk = Walk(git) if wanted.proof else None
-    found = scan_objects(Session(Detector(ruleset), collector, jobs=wanted.jobs), git, Memory())
+    found = Found()
+    scan_objects(Session(Detector(ruleset), collector, jobs=wanted.jobs), git, found, Memory())
     skipped = [*collector.skipped(), *(walk.proof().skipped if walk is not None else ())]
     scanned = [[blob] for blob in found.blobs.values()] + list(found.texts.values())
     hits = sum(any(not match.sample for each in parts for match in each.matches) for parts in scanned)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -36,15 +35,12 @@ def start(*arguments: str, cwd: Path, **environ: str) -> subprocess.Popen[bytes]
 @contextmanager
 def reached(running: subprocess.Popen[bytes], pipe: Path) -> Iterator[None]:
     """Inside, the scan has come to a pipe that never says anything, and waits."""
-    while True:
+    descriptor = None
+    while descriptor is None:
         assert running.poll() is None, running.communicate()
-        try:
+        time.sleep(0.02)
+        with suppress(OSError):  # ENXIO: nobody has opened it to read
             descriptor = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            assert error.errno == errno.ENXIO  # nobody has opened it to read
-            time.sleep(0.02)
-        else:
-            break
     try:
         yield
     finally:
@@ -86,8 +82,9 @@ def test_files(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_git(tmp_path: Path, number: signal.Signals) -> None:
-    """A git that hangs after the objects were read: their findings are there."""
+@pytest.mark.parametrize("hanging", ["--missing=print", "--topo-order", "ls-files"])
+def test_git(tmp_path: Path, number: signal.Signals, hanging: str) -> None:
+    """A git that hangs in the proof of completeness, the attribution, after both: what objects hold is reported."""
     repository = RepositoryBuilder(tmp_path / "repository")
     token = plant.token(plant.KEEBAI)
     repository.commit({"a.env": token})
@@ -95,7 +92,7 @@ def test_git(tmp_path: Path, number: signal.Signals) -> None:
     programs, marker = tmp_path / "programs", tmp_path / "reached"
     programs.mkdir()
     (programs / "git").write_text(
-        f'#!/bin/sh\ncase " $* " in *" ls-files "*) echo $$ >"{marker}.new"; mv "{marker}.new" "{marker}"; '
+        f'#!/bin/sh\ncase " $* " in *" {hanging} "*) echo $$ >"{marker}.new"; mv "{marker}.new" "{marker}"; '
         f'exec sleep 60;; esac\nexec "{shutil.which("git")}" "$@"\n'
     )
     (programs / "git").chmod(0o755)
@@ -105,9 +102,12 @@ def test_git(tmp_path: Path, number: signal.Signals) -> None:
         while not marker.exists():
             assert running.poll() is None
             time.sleep(0.02)
+        time.sleep(1)  # the proof runs beside the reading of the objects
         ended = end(running, number)
     finally:
-        os.kill(int(marker.read_text()), signal.SIGKILL)
+        running.kill()
+        with suppress(ProcessLookupError, FileNotFoundError):
+            os.kill(int(marker.read_text()), signal.SIGKILL)
     assert_partial(ended, token)
 
 

@@ -7,7 +7,7 @@ import io
 import json
 import os
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -94,7 +94,7 @@ def test_every_format_in_one_run(tmp_path: Path, tokens: dict[str, str]) -> None
     assert len(json.loads(written["sarif"])["runs"][0]["results"]) == 3
     assert len(json.loads(written["gitlab"])["vulnerabilities"]) == 3
     assert [row["kind"] for row in csv.DictReader(io.StringIO(written["csv"]))] == [*["finding"] * 3, "summary"]
-    assert len(list(ElementTree.fromstring(written["junit"]).iter("failure"))) == 3  # noqa: S314 - our own
+    assert len(list(ET.fromstring(written["junit"]).iter("failure"))) == 3  # noqa: S314 - our own
     assert written["github"].count("::error ") == 3
     assert {path.stat().st_mode & 0o777 for path in reports.iterdir()} == {0o600}
     assert {path.name for path in reports.iterdir()} == set(FORMATS[1:])

@@ -158,14 +158,19 @@ def damage(path: Path, how: Callable[[bytes], bytes | None]) -> None:
 def git_that_fails(folder: Path, at: str, how: str, *, once: bool) -> str:
     """A PATH whose git does as the real one, but for calls whose arguments hold `at`: there `how`, lines of shell.
 
-    In them `real` runs the real git. With `once` only the first such call fails.
+    In them `real` runs the real git, and `first "head ..."` lets it say so much, upon which it has ended. With `once`
+    only the first such call fails.
     """
     folder.mkdir()
+    git = shutil.which("git")
     guard = f'mkdir "{folder}/failed" 2>/dev/null' if once else ":"
     script = folder / "git"
     script.write_text(
-        f'#!/bin/sh\nreal() {{ {shutil.which("git")} "$@"; }}\n'
-        f'case " $* " in *" {at} "*) if {guard}; then\n{how}\nfi;; esac\nexec {shutil.which("git")} "$@"\n'
+        f'#!/bin/sh\nreal() {{ {git} "$@"; }}\n'
+        # Its input stays open for more requests: it would wait for them, and the shell for it.
+        f'first() {{ cut=$1; shift; sh -c \'echo $$ >"$0"; exec {git} "$@"\' "{folder}/$$" "$@" |\n'
+        f'  {{ $cut; kill -s PIPE "$(cat "{folder}/$$")"; }} 2>/dev/null; }}\n'
+        f'case " $* " in *" {at} "*) if {guard}; then\n{how}\nfi;; esac\nexec {git} "$@"\n'
     )
     script.chmod(0o755)
     return f"{folder}{os.pathsep}{os.environ['PATH']}"

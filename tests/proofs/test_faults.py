@@ -366,9 +366,9 @@ _STREAMS = (
 )
 _DEATHS = {
     "before a word": "kill -9 $$",
-    "after some bytes": 'real "$@" | head -c 150; kill -9 $$',
-    "after a line": 'real "$@" | head -n 1; kill -9 $$',
-    "with an error": 'real "$@" | head -c 60; echo "fatal: out of luck" >&2; exit 128',
+    "after some bytes": 'first "head -c 150" "$@"; kill -9 $$',
+    "after a line": 'first "head -n 1" "$@"; kill -9 $$',
+    "with an error": 'first "head -c 60" "$@"; echo "fatal: out of luck" >&2; exit 128',
 }
 
 
@@ -402,7 +402,7 @@ def test_git_dies_once(whole: Small, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_git_ends_early_and_calls_it_success(
     whole: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", at, 'real "$@" | head -c 150; exit 0', once=False))
+    monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", at, 'first "head -c 150" "$@"; exit 0', once=False))
     report = scan_git(whole.path)
     assert report.state is State.INCOMPLETE or whole.lost(report) == []
 

@@ -55,9 +55,10 @@ def leave_unplaced(session: Session, found: Found, prefix: str) -> None:
     unplaced = (Introduction(UNPLACED),)
     for scanned in found.blobs.values():
         session.collector.add_matches(scanned.matches, partial(_places, introductions=unplaced, prefix=prefix))
-    for outcomes in found.texts.values():
-        for scanned in outcomes:
-            session.collector.add_matches(scanned.matches)
+    for scanned in (each for outcomes in found.texts.values() for each in outcomes):
+        session.collector.add_matches(
+            scanned.matches, lambda match: [replace(origin_location(match)[0], path=prefix + match.origin.path)]
+        )
 
 
 def _paths(oid: str, paths: Mapping[str, str], remembered: Introductions) -> tuple[str, ...]:

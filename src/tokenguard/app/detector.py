@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tokenguard.app import builtin_literals
 from tokenguard.scan.engine import Engine, Literal, Scratch
+from tokenguard.scan.fingerprints import Fingerprints
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +26,7 @@ class Detector:
         builtin = ruleset.digest == builtin_literals.DIGEST
         named = builtin_literals.LITERALS if builtin else tuple(named_literals(ruleset))
         self.ruleset = ruleset
+        self.fingerprints = Fingerprints()
         self.engine = Engine(ruleset, tuple(Literal(*each[:3]) for each in named), cache)
         self._names = tuple(name for *_, name in named)
         self._once = tuple(once for _, _, once, _ in named)

@@ -25,6 +25,8 @@ class Found:
     blobs: dict[str, Scanned] = field(default_factory=dict)
     texts: dict[str, list[Scanned]] = field(default_factory=dict)
     """Of commits, tags and trees, by their ids."""
+    hits: dict[str, None] = field(default_factory=dict)
+    """Objects in which stage 1 hits anything; to be read, or read by now."""
     unread: list[str] = field(default_factory=list)
     total: int = 0
     """Objects that there are, those of an earlier scan among them."""
@@ -37,10 +39,15 @@ class Found:
         return (*self.blobs, *self.texts, *self.unread)
 
 
-def sift_objects(session: Session, git: Git, listing: Iterator[Shard]) -> list[str]:
-    """The ids of the objects in which stage 1 hits anything, or at which git broke off."""
+def sift_objects(
+    session: Session, git: Git, listing: Iterator[Shard], hits: dict[str, None] | None = None
+) -> list[str]:
+    """The ids of the objects in which stage 1 hits anything, or at which git broke off.
+
+    `hits` has those of each shard as soon as it is sifted, for whoever is interrupted.
+    """
     work = queue.SimpleQueue[Shard | None]()
-    hits: dict[str, None] = {}
+    hits = {} if hits is None else hits
     threads = session.jobs
 
     def feed() -> None:
@@ -56,7 +63,7 @@ def sift_objects(session: Session, git: Git, listing: Iterator[Shard]) -> list[s
         with Sifter(git, session.detector.scratch().each_hit) as sifter:
             while (shard := work.get()) is not None:
                 sifter.sift(shard, session.progress.advance)
-            hits.update(dict.fromkeys(sifter.outcome.all()))
+                hits.update(dict.fromkeys(sifter.outcome.all()))
 
     roles = [feed, *([sift] * threads)]
 
@@ -76,9 +83,8 @@ def count_objects(session: Session, census: Census) -> None:
     session.collector.count(blobs=census.objects, bytes=census.content, commits=census.commits)
 
 
-def read_objects(session: Session, git: Git, oids: Collection[str], source: str = "git") -> Found:
-    """Scan single objects. They are not counted: the streams did that."""
-    found = Found(source)
+def read_objects(session: Session, git: Git, oids: Collection[str], found: Found) -> None:
+    """Scan single objects into `found`. They are not counted: the streams did that."""
     scanner = BlobScanner(session.detector)
     with ObjectReader(git) as reader:
         for oid in oids:
@@ -87,7 +93,6 @@ def read_objects(session: Session, git: Git, oids: Collection[str], source: str 
             except UnreadableObjectError as error:
                 found.unread.append(oid)
                 session.collector.skip(f"object {oid}", f"{error}; run: git fsck")
-    return found
 
 
 def _read_object(scanner: BlobScanner, reader: ObjectReader, oid: str, found: Found) -> None:

@@ -35,13 +35,7 @@ def main() -> None:
 def _run(arguments: Sequence[str]) -> int:
     """The exit code; whatever goes wrong is one line on standard error, never a traceback."""
     try:
-        if list(arguments) == ["scan", "staged"]:
-            code = _staged()
-        else:
-            in_hook = arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"])
-            code = _hook(arguments) if in_hook else _click(arguments)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        code = _started(arguments)
     except BrokenPipeError:
         code = INCOMPLETE
     except KeyboardInterrupt:
@@ -59,6 +53,18 @@ def _run(arguments: Sequence[str]) -> int:
     else:
         return code
     abandon_output()
+    return code
+
+
+def _started(arguments: Sequence[str]) -> int:
+    if list(arguments) == ["scan", "staged"]:
+        code = _staged()
+    elif arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"]):
+        code = _hook(arguments)
+    else:
+        code = _click(arguments)
+    if sys.stdout is not None:  # closed by the caller
+        sys.stdout.flush()
     return code
 
 

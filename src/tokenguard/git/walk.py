@@ -104,7 +104,7 @@ class Walk:
     def _read(self) -> None:
         """Take the output in large pieces, as whole lines: they are looked into only when there are findings."""
         rest = b""
-        while chunk := self._process.stdout.read(_READ):
+        while chunk := self._chunk():
             lines, feed, rest_of_line = (rest + chunk).rpartition(b"\n")
             rest = rest_of_line
             if not feed:
@@ -112,6 +112,11 @@ class Walk:
             self._named.append(lines)
             if lines.startswith(b"?") or b"\n?" in lines:
                 self._missing += [line for line in lines.split(b"\n") if line.startswith(b"?")]
+
+    def _chunk(self) -> bytes:
+        with contextlib.suppress(ValueError):  # abandoned: the stream was closed meanwhile
+            return self._process.stdout.read(_READ)
+        return b""
 
     def abandon(self) -> None:
         """Stop walking: the scan failed elsewhere."""

@@ -87,7 +87,9 @@ def allowance(data: bytes | bytearray, size: int, found_rule: str, start: int, e
     return None
 
 
-def match_of(found: Found, origin: Origin, offset: int, position: Position, allowed: Allowance | None) -> Match:
+def match_of(
+    found: Found, origin: Origin, offset: int, position: Position, allowed: Allowance | None, fingerprint: str
+) -> Match:
     """The Match of a confirmed secret: its names and hashes, without the value."""
     rule, secret = found.rule, found.secret
     return Match(
@@ -98,7 +100,7 @@ def match_of(found: Found, origin: Origin, offset: int, position: Position, allo
         redacted=redacted(rule, secret),
         prefix=visible(rule, secret),
         token_sha256=secret.token_sha256(rule.random_bits),
-        fingerprint=secret.fingerprint(rule.id, rule.random_bits),
+        fingerprint=fingerprint,
         sample=bool(rule.sample_hashes) and secret.sha256() in rule.sample_hashes,
         allowance=allowed,
     )
