@@ -158,7 +158,7 @@ def damage(path: Path, how: Callable[[bytes], bytes | None]) -> None:
 def git_that_fails(folder: Path, at: str, how: str, *, once: bool) -> str:
     """A PATH whose git does as the real one, but for calls whose arguments hold `at`: there `how`, lines of shell.
 
-    In them `real` runs the real git, and `first "head ..."` lets it say so much, upon which it has ended. With `once`
+    In them `real` runs the real git, and `first "head -n 1"` lets it say so much, upon which it has ended. With `once`
     only the first such call fails.
     """
     folder.mkdir()

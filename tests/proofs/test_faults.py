@@ -137,9 +137,10 @@ def test_each_object_gone_from_a_range_of_commits(whole: Small, tmp_path: Path, 
         repository = whole.copy(tmp_path / oid)
         damage(repository.loose(oid), LETHAL[how])
         report = range_report(repository)
-        missed = expected - hashes(report) - {sha256(whole.tokens.get(oid, ""))}
         assert report.state is State.INCOMPLETE
-        assert not missed or "commits of the range" in named(report) or "its changes cannot be told" in named(report)
+        if whole.git("cat-file", "-t", oid) == b"blob\n":
+            assert expected - hashes(report) <= {sha256(whole.tokens[oid])}
+            assert oid in named(report)
 
 
 def range_report(repository: Small) -> Report:
@@ -345,6 +346,7 @@ def test_a_promise_that_is_a_command_is_not_called_in(
     for revision in ("HEAD~1:old", "HEAD:new", "HEAD~1^{tree}"):
         oid = made.oid(revision)
         damage(made.path / ".git/objects" / oid[:2] / oid[2:], LETHAL["removed"])
+    made.add({"new": plant.token(plant.KEEBAI)})
     report = scan_git(made.path)
     assert report.state is State.INCOMPLETE
     for command in (["git"], ["commits", "HEAD"], ["staged"]):
@@ -366,9 +368,9 @@ _STREAMS = (
 )
 _DEATHS = {
     "before a word": "kill -9 $$",
-    "after some bytes": 'first "head -c 150" "$@"; kill -9 $$',
+    "after some bytes": 'first "dd bs=1 count=150" "$@"; kill -9 $$',
     "after a line": 'first "head -n 1" "$@"; kill -9 $$',
-    "with an error": 'first "head -c 60" "$@"; echo "fatal: out of luck" >&2; exit 128',
+    "with an error": 'first "dd bs=1 count=60" "$@"; echo "fatal: out of luck" >&2; exit 128',
 }
 
 
@@ -402,7 +404,7 @@ def test_git_dies_once(whole: Small, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_git_ends_early_and_calls_it_success(
     whole: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", at, 'first "head -c 150" "$@"; exit 0', once=False))
+    monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", at, 'first "dd bs=1 count=150" "$@"; exit 0', once=False))
     report = scan_git(whole.path)
     assert report.state is State.INCOMPLETE or whole.lost(report) == []
 
@@ -448,23 +450,37 @@ def unreadable(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
         path.chmod(0o700)
 
 
+def _closed(made: RepositoryBuilder, what: str) -> Path:
+    """What is to be closed; of the places that differ from run to run, the one of this repository."""
+    if what == "an object":
+        oid = made.oid("HEAD:file")
+        return made.path / ".git/objects" / oid[:2] / oid[2:]
+    if what == "a folder of objects that no ref reaches":
+        number = 0
+        while not (folder := made.path / ".git/objects/ab").exists():
+            made.object("blob", b"%d" % number)
+            number += 1
+        return folder
+    if what.startswith("."):
+        return made.path / what
+    made.run("repack", "-adq")
+    (found,) = (made.path / ".git/objects/pack").glob(f"*{what.removeprefix('*')}")
+    return found
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="root is made an ordinary user by a call of Linux")
 @pytest.mark.parametrize(
-    "what", ["file", "folder", ".git/objects/ab", ".git/refs/heads/shut", ".git/logs/HEAD", ".git/index"]
-)
+    "what",
+    ["an object", "a folder of objects that no ref reaches", "*.pack", "*.idx", ".git/refs/heads", ".git/logs/HEAD",
+     ".git/index", ".git/objects/pack", "./file", "./folder"],
+)  # fmt: skip
 def test_what_may_not_be_read(tmp_path: Path, what: str, unreadable: Callable[[Path], None]) -> None:
     made = RepositoryBuilder(tmp_path / "made")
     made.commit({"folder/a": "1\n", "file": "2\n"})
-    number = 0
-    while not (shut := made.path / ".git/objects/ab").exists():  # an object whose id begins so
-        made.object("blob", b"%d" % number)
-        number += 1
-    made.run("update-ref", "refs/heads/shut", "HEAD")
     token = plant.token(plant.KEEBAI)
     made.write("z-readable", token)
-    shut = made.path / what
-    unreadable(shut)
-    sources = [["git", "."]] if what.startswith(".git") else [["git", "."], ["files"]]
+    unreadable(_closed(made, what))
+    sources = [["git", "."], ["files"]] if what.startswith("./") else [["git", "."]]
     for source in sources:
         done = tokenguard("scan", *source, "--format", "json", cwd=made.path, before=_ordinary_user)
         assert done.returncode == 3, done

@@ -91,10 +91,9 @@ class History:
             left = sorted(set(commits) - named.keys())
             for start in range(0, len(left), _ARGUMENTS):
                 part = left[start : start + _ARGUMENTS]
-                code, output, _ = self._git.try_run("name-rev", "--name-only", *preferred, *part)
-                if code == 0:
-                    pairs = zip(part, output.splitlines(), strict=False)
-                    named |= {commit: ref for commit, name in pairs if (ref := _ref(os.fsdecode(name), names))}
+                output = self._git.run("name-rev", "--name-only", *preferred, *part)
+                pairs = zip(part, output.splitlines(), strict=False)
+                named |= {commit: ref for commit, name in pairs if (ref := _ref(os.fsdecode(name), names))}
         return named
 
     def _in_indexes(self, blobs: set[str]) -> dict[str, list[Introduction]]:

@@ -11,12 +11,16 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
+from tokenguard.errors import GitError
 from tokenguard.git.objects import Shard
 from tokenguard.git.runner import Git
 from tokenguard.git.tray import CAPACITY, OBJECTS, Tray
 
 Search = Callable[[memoryview, Callable[[int], int]], None]
 """Calls back with the end of each hit; the answer is the offset up to which further ones do not matter."""
+
+_BARREN = 1000
+"""Times in a row that git may end without giving one whole object: each costs a start of git."""
 
 
 @dataclass(slots=True)
@@ -39,6 +43,7 @@ class Sifter:
         self._tray = Tray(git)
         self._search = search
         self._capacity = min(capacity, CAPACITY)
+        self._barren = 0
         self.outcome = Sifted()
 
     def sift(self, shard: Shard, progress: Callable[[int], None]) -> None:
@@ -54,6 +59,9 @@ class Sifter:
                     break
                 # Git broke off at the object after the last whole one: it is tried alone, the others again.
                 broken = len(starts) - 1
+                self._barren = 0 if broken else self._barren + 1
+                if self._barren > _BARREN:
+                    raise GitError("git broke off at one object after the other", remedy="run: git fsck")
                 self.outcome.alone.append(_name(lines[broken]))
                 lines = lines[broken + 1 :]
 

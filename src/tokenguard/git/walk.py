@@ -6,7 +6,6 @@ indexes names every object that it misses (git-rev-list(1), --missing=print), an
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import os
 import re
@@ -15,6 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from tokenguard.git.database import faults
 from tokenguard.git.repository import Repository
 from tokenguard.git.runner import Git
 from tokenguard.model import Skipped
@@ -75,21 +75,27 @@ class Walk:
     def proof(self, known_missing: tuple[str, ...] = ()) -> Proof:
         """Wait for the end of the walk; `known_missing` were missing in the history that was walked before."""
         self._reader.join()
-        found = (line[1:].split()[0].decode() for line in self._missing)
-        # The walk passes over what a reflog names and is not there, with a warning for those who watch.
-        named = reflogged(self._git.repository)
-        missing = list(dict.fromkeys((*found, *self._absent({*known_missing, *named.oids}))))
         code, said = self._process.finish()
-        skipped = list(named.skipped)
-        skipped += [Skipped(f"object {oid}", "missing from the object database") for oid in missing[:_NAMED]]
+        repository = self._git.repository
+        logs = read_reflogs(repository)
+        found = [line[1:].split()[0].decode() for line in self._missing]
+        if code != 0:
+            found += self._checked()
+        # The walk passes over what a reflog names and is not there, with a warning for those who watch.
+        missing = tuple(dict.fromkeys((*found, *self._absent({*known_missing, *logs.oids}))))
+        skipped = [Skipped(f"object {oid}", "missing from the object database") for oid in missing[:_NAMED]]
         if len(missing) > _NAMED:
             skipped.append(Skipped(f"{len(missing) - _NAMED:,} more objects", "missing from the object database"))
         if code != 0:
             why = f"the history could not be walked to its end ({said or f'exit code {code}'}); run: git fsck"
             skipped.append(Skipped("history", why))
-        repository = self._git.repository
-        skipped += (*shallow(repository), *unindexed(repository), *unborrowed(repository))
-        return Proof(tuple(skipped), tuple(missing), code == 0, tuple(self._named))
+        skipped += (*logs.skipped, *shallow(repository), *faults(repository))
+        return Proof(tuple(skipped), missing, code == 0, tuple(self._named))
+
+    def _checked(self) -> list[str]:
+        """What git's own check misses: a walk ends at the first commit that is not there, and does not name it."""
+        _, output, _ = self._git.try_run("fsck", "--connectivity-only", "--no-dangling", "--no-progress")
+        return [line.split()[-1].decode() for line in output.splitlines() if line.startswith(b"missing ")]
 
     def _absent(self, oids: Collection[str]) -> list[str]:
         """Those of the objects that are not there; all of them where git cannot tell."""
@@ -137,13 +143,17 @@ def shallow(repository: Repository) -> tuple[Skipped, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reflogged:
+class Reflogs:
+    """What the reflogs hold."""
+
     oids: frozenset[str]
+    """The objects that they name."""
     skipped: tuple[Skipped, ...]
+    """Those that cannot be read."""
 
 
-def reflogged(repository: Repository) -> _Reflogged:
-    """The objects that the reflogs name, those of linked worktrees too; and the reflogs that cannot be read."""
+def read_reflogs(repository: Repository) -> Reflogs:
+    """All reflogs, those of linked worktrees too."""
     oids: set[str] = set()
     skipped: list[Skipped] = []
     folders = [repository.common_dir / "logs", *repository.common_dir.glob("worktrees/*/logs")]
@@ -154,45 +164,4 @@ def reflogged(repository: Repository) -> _Reflogged:
             skipped.append(Skipped(str(path), f"cannot be read: {error.strerror}"))
         else:
             oids.update(oid.decode() for entry in _REFLOG_ENTRY.finditer(data) for oid in entry.groups())
-    return _Reflogged(frozenset(oid for oid in oids if oid.strip("0")), tuple(skipped))
-
-
-def unborrowed(repository: Repository) -> tuple[Skipped, ...]:
-    """Object folders that this one says it borrows from, or those say, and that are not there."""
-    skipped: list[Skipped] = []
-    waiting, seen = [repository.objects_dir], set[Path]()
-    while waiting:
-        folder = waiting.pop()
-        if folder in seen:
-            continue
-        seen.add(folder)
-        if not folder.is_dir():
-            skipped.append(Skipped(str(folder), "objects are borrowed from it (alternates), but it is not there"))
-            continue
-        with contextlib.suppress(FileNotFoundError):
-            waiting += _alternates(folder)
-    return tuple(skipped)
-
-
-def _alternates(folder: Path) -> list[Path]:
-    """The folders named in `info/alternates`, by gitrepository-layout(5)."""
-    lines = (folder / "info" / "alternates").read_bytes().split(b"\n")
-    named = [line for line in lines if line and not line.startswith(b"#")]
-    unquoted = [_unquoted(line) if line.startswith(b'"') else line for line in named]
-    return [Path(os.path.normpath(folder / os.fsdecode(path))) for path in unquoted]
-
-
-def _unquoted(quoted: bytes) -> bytes:
-    """A path that git wrote in quotes, as in C."""
-    return codecs.escape_decode(quoted.strip().strip(b'"'))[0]
-
-
-def unindexed(repository: Repository) -> tuple[Skipped, ...]:
-    """Packs without an index: git does not see what is in them."""
-    folder = repository.objects_dir / "pack"
-    packs = sorted(folder.glob("*.pack")) if folder.is_dir() else []
-    return tuple(_without_index(pack) for pack in packs if not pack.with_suffix(".idx").exists())
-
-
-def _without_index(pack: Path) -> Skipped:
-    return Skipped(str(pack), "a pack without an index; make one: git index-pack")
+    return Reflogs(frozenset(oid for oid in oids if oid.strip("0")), tuple(skipped))
