@@ -404,7 +404,9 @@ def test_git_dies_once(whole: Small, tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_git_ends_early_and_calls_it_success(
     whole: Small, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
-    monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", at, 'first "dd bs=1 count=150" "$@"; exit 0', once=False))
+    monkeypatch.setenv(
+        "PATH", git_that_fails(tmp_path / "bin", at, 'first "dd bs=1 count=150" "$@"; exit 0', once=False)
+    )
     report = scan_git(whole.path)
     assert report.state is State.INCOMPLETE or whole.lost(report) == []
 
