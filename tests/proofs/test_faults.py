@@ -63,7 +63,8 @@ def oids(repository: Small) -> list[str]:
 
 def named(report: Report) -> str:
     """Everything that a report says was not read."""
-    return "\n".join(f"{each.what}: {each.why}" for each in (*report.skipped, *report.errors))
+    skipped = [f"{each.what}: {each.why}" for each in report.skipped]
+    return "\n".join([*skipped, *(f"{each.what}: {each.why}" for each in report.errors)])
 
 
 def assert_not_believed(repository: Small, report: Report, *damaged: str) -> None:
@@ -440,7 +441,7 @@ def _ordinary_user() -> None:
 
 
 @pytest.fixture
-def unreadable(tmp_path: Path) -> Iterator[Callable[[Path], None]]:
+def unreadable() -> Iterator[Callable[[Path], None]]:
     shut: list[Path] = []
 
     def shut_off(path: Path) -> None:
