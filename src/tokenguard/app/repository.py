@@ -91,9 +91,7 @@ def _salvage(session: Session, git: Git, found: Found, prefix: str) -> None:
     leave_unplaced(session, found, prefix)
 
 
-def scan_objects(
-    session: Session, git: Git, found: Found, memory: Memory, inventory: Inventory | None = None
-) -> None:
+def scan_objects(session: Session, git: Git, found: Found, memory: Memory, inventory: Inventory | None = None) -> None:
     """What is in the objects that are not remembered, and in those that are to be read again, into `found`."""
     census = Census()
     sift_objects(session, git, _listing(git, census, memory, inventory), found.hits)

@@ -135,7 +135,7 @@ class Task:
         if spot.via:
             origin = replace(origin, via=(*origin.via, *spot.via))
         fingerprint = self._bench.detector.fingerprints.of(found.rule, found.secret)
-        match = match_of(found, origin, start, position, allowed, fingerprint)
+        match = match_of(found, origin, start, position, allowed=allowed, fingerprint=fingerprint)
         self._kept[key] = Kept(start, window.base + spot.end, specificity(found.rule), match)
 
     # What the blob contains, after its own bytes: it is read again from the start.

@@ -12,7 +12,6 @@ import re
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
 
 from tokenguard.git.database import faults
 from tokenguard.git.repository import Repository

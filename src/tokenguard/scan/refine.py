@@ -87,8 +87,8 @@ def allowance(data: bytes | bytearray, size: int, found_rule: str, start: int, e
     return None
 
 
-def match_of(
-    found: Found, origin: Origin, offset: int, position: Position, allowed: Allowance | None, fingerprint: str
+def match_of(  # noqa: PLR0913 - the last two by name
+    found: Found, origin: Origin, offset: int, position: Position, *, allowed: Allowance | None, fingerprint: str
 ) -> Match:
     """The Match of a confirmed secret: its names and hashes, without the value."""
     rule, secret = found.rule, found.secret
