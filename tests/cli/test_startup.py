@@ -16,6 +16,7 @@ from git_repository import RepositoryBuilder
 HEAVY = frozenset(
     [
         "asyncio",
+        "bz2",
         "calendar",
         "click",
         "csv",
@@ -26,6 +27,8 @@ HEAVY = frozenset(
         "git",
         "gettext",
         "http",
+        "lzma",
+        "shutil",
         "html",
         "importlib.metadata",
         "json",

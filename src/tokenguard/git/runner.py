@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import subprocess
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -73,6 +72,7 @@ HOOK_VARIABLES = frozenset(
 """What git tells a hook about the repository that it runs in; kept only there."""
 
 _STDERR_KEPT = 2000
+_PROGRAM = "git.exe" if os.name == "nt" else "git"
 
 
 def _clean_environment(environ: Mapping[str, str], *, hook: bool) -> dict[str, str]:
@@ -222,11 +222,13 @@ def find_git(environ: Mapping[str, str]) -> str:
     Raises:
         GitError: there is none on PATH.
     """
-    program = shutil.which("git", path=environ.get("PATH"))
-    if program is None:
-        needed = ".".join(map(str, MINIMUM_VERSION))
-        raise GitError("git was not found on PATH", remedy=f"install git {needed} or newer")
-    return program
+    for folder in environ.get("PATH", os.defpath).split(os.pathsep):
+        # A relative folder would be one of whatever is scanned.
+        program = os.path.join(folder, _PROGRAM)
+        if os.path.isabs(folder) and os.path.isfile(program) and os.access(program, os.X_OK):
+            return program
+    needed = ".".join(map(str, MINIMUM_VERSION))
+    raise GitError("git was not found on PATH", remedy=f"install git {needed} or newer")
 
 
 def git_version(environ: Mapping[str, str]) -> tuple[int, ...]:

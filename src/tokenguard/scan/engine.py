@@ -55,6 +55,7 @@ class Engine:
         # One hit is enough of one object; a stretch that the sieve searches holds many.
         each = (replace(literal, once=False) for literal in self.literals)
         self.sieve = _literals_database((*each, *dict.fromkeys(prefixes)))
+        self.described = any(rule.token for rule in ruleset.rules)
         plain = {number: rule for number, rule in enumerate(ruleset.rules) if rule.token is None}
         # Compiled at once: a pattern that somebody wrote may not compile, and that is said before any scan.
         self.plain = _plain_database(plain, ruleset, cache) if plain else None
@@ -102,7 +103,7 @@ class Scratch:
 
     def rule_hits(self, view: memoryview, limit: int) -> list[Hit]:
         """Hits of rules in order of their end; stops after `limit` or soon after."""
-        hits = self._tokens.all(view, limit)
+        hits = self._tokens.all(view, limit) if self._engine.described else []
         if self._plain is None:
             return hits
         others = self._plain.all(view, limit)
