@@ -114,8 +114,9 @@ def _command_line(contestant: Contestant, work: Path) -> str:
     line = shlex.join(contestant.command)
     if contestant.environ:
         line = " ".join(f"{key}={shlex.quote(value)}" for key, value in contestant.environ) + " " + line
-    for folder, name in ((work, "$WORK"), (CHECKOUT, "$CHECKOUT"), (Path(sys.prefix), "$PYTHON")):
-        line = line.replace(str(folder), name)
+    named = {str(work): "$WORK", str(CHECKOUT): "$CHECKOUT", sys.prefix: "$PYTHON"}
+    for folder in sorted(named, key=len, reverse=True):  # the environment often lies in the checkout
+        line = line.replace(folder, named[folder])
     return line
 
 

@@ -51,11 +51,12 @@ def test_no_trigger_hits_in_ordinary_text() -> None:
             assert trigger.literal.lower() not in folded if trigger.caseless else trigger.literal not in text
 
 
-def test_what_containers_need_is_loaded_only_for_them() -> None:
+def test_what_containers_need_is_loaded_only_for_them(unmeasured: dict[str, str]) -> None:
     """It is part of the start-up of a hook."""
     code = "import sys, tokenguard.decode.registry; print(*sys.modules)"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"bz2", "gzip", "lzma", "struct", "tarfile", "tempfile", "zipfile", "zlib"} & set(loaded)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=unmeasured)
+    heavy = {"bz2", "gzip", "lzma", "struct", "tarfile", "tempfile", "zipfile", "zlib"}
+    assert not heavy.intersection(done.stdout.split())
 
 
 def test_names_are_unique() -> None:
