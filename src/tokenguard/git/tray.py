@@ -78,11 +78,12 @@ class Tray:
         return min(os.lseek(self._file, 0, os.SEEK_CUR), len(self._memory))
 
     def _wait(self, process: Process, size: int) -> int:
-        """Wait until git has answered everything, or ended."""
+        """Wait until git has answered everything, or ended, or said more than there is room for."""
         while True:
             running = process.running
             filled = self._filled()
-            if not running or self._view[max(0, filled - len(_ENDED)) : filled] == _ENDED:
+            full = filled == len(self._memory)
+            if full or not running or self._view[max(0, filled - len(_ENDED)) : filled] == _ENDED:
                 return filled
             time.sleep(min(max((size - filled) / _RATE, _SHORTEST), _LONGEST))
 
