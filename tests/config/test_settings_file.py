@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import plant
-from tokenguard.config.file import inside, parse, read, read_inside, user_file
+from tokenguard.config.file import inside, parse, read, read_inside
 from tokenguard.config.ignore import Ignore
 from tokenguard.config.path_glob import PathGlob
+from tokenguard.config.places import user_file
 from tokenguard.config.settings import FileSettings, Layer, Provenance, Setting
 from tokenguard.config.strict_yaml import MAX_BYTES, MappingNode, Node, ScalarNode, SequenceNode, compose
 from tokenguard.errors import ConfigError, TokenguardError
@@ -355,7 +356,8 @@ def test_without_a_file_no_yaml_is_imported(tmp_path: Path) -> None:
     code = """
 import os, sys
 from pathlib import Path
-from tokenguard.config.file import read, user_file
+from tokenguard.config.file import read
+from tokenguard.config.places import user_file
 from tokenguard.config.resolve import resolve
 from tokenguard.config.settings import Layer
 repository, user = read(Path(".tokenguard.yaml"), Layer.REPOSITORY), read(user_file(os.environ, "linux"), Layer.USER)

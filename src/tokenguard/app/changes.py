@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -21,11 +22,12 @@ from tokenguard.errors import GitError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath
 from tokenguard.git.objects import Census, ObjectReader, UnreadableObjectError, shards_of
 from tokenguard.git.runner import Git
-from tokenguard.model import Allowance, Blob, Location, Match, Origin
+from tokenguard.model import Blob, Origin
 from tokenguard.sources.object_text import texts
 
 if TYPE_CHECKING:
     from tokenguard.git.history import Person
+    from tokenguard.model import Allowance, Location, Match
 
 _STREAMED = 200
 """From so many objects on, sifting one stream of them is faster than asking git for one after the other."""
@@ -41,15 +43,16 @@ _REMEDY = "fetch or restore it (git fsck names all that are missing)"
 _Read = Callable[[str], Scanned | None]
 
 
-def scan_changes(session: Session, git: Git, changed: ChangeSet) -> None:
+def scan_changes(session: Session, git: Git, changed: ChangeSet, objects: ObjectReader | None = None) -> None:
     """Collect what the change adds, how much was read for it, and what could not be read.
 
-    An inline allowance that stood in a base is marked `standing`; all others were added by the change.
+    An inline allowance that stood in a base is marked `standing`; all others were added by the change. A reader that
+    is open already may be lent: a git less to start.
     """
     for skipped in changed.skipped:
         session.collector.skip(skipped.what, skipped.why)
-    with ObjectReader(git) as objects:
-        scan = _ChangeScan(session, git, objects, changed.source)
+    with ObjectReader(git) if objects is None else nullcontext(objects) as reader:
+        scan = _ChangeScan(session, git, reader, changed.source)
         scan.blobs(changed.changes)
         scan.objects("commit", changed.commits)
         scan.objects("tag", changed.tags)

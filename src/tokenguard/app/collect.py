@@ -8,21 +8,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from tokenguard.app.pipeline import Scanned
-from tokenguard.model import (
-    Allowance,
-    Coverage,
-    Finding,
-    Location,
-    Match,
-    Problem,
-    RuleSet,
-    Skipped,
-)
+from tokenguard.model import Coverage, Problem, Skipped
 from tokenguard.scan.redact import Redactor
 
-Locate = Callable[[Match], Iterable[Location]]
+if TYPE_CHECKING:
+    from tokenguard.app.pipeline import Scanned
+    from tokenguard.model import Allowance, Finding, Location, Match, RuleSet
+
+    Locate = Callable[[Match], Iterable[Location]]
 
 
 class ScanEnded(Exception):  # noqa: N818 - no error: it stops the threads that a scan left behind
@@ -152,6 +147,8 @@ class Collector:
         rule = self._ruleset.by_id(match.rule_id)
         if rule is None:
             raise LookupError(f"no rule {match.rule_id}")
+        from tokenguard.model import Finding  # start-up time: a clean scan has none
+
         return Finding(
             rule_id=rule.id,
             severity=rule.severity,
@@ -166,6 +163,8 @@ class Collector:
 
 def origin_location(match: Match) -> tuple[Location]:
     """The place of a match as its blob's origin tells it."""
+    from tokenguard.model import Location
+
     origin, position = match.origin, match.position
     return (
         Location(

@@ -28,6 +28,10 @@ class Detector:
         self.ruleset = ruleset
         self.fingerprints = Fingerprints()
         self.engine = Engine(ruleset, tuple(Literal(*each[:3]) for each in named), cache)
+        self.longest_match = max((rule.max_length for rule in ruleset.rules), default=0)
+        """Bytes that a match of any rule may have."""
+        self.longest_literal = max((len(text) for text, *_ in named), default=0)
+        """Bytes of the longest literal."""
         self._names = tuple(name for *_, name in named)
         self._once = tuple(once for _, _, once, _ in named)
 

@@ -22,7 +22,7 @@ from tokenguard.app.hook_state import HookState, HookStatus, hook_status
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.sight import Sight, of_folder
 from tokenguard.config.display import Shown, described
-from tokenguard.config.file import REPOSITORY_FILE, user_file
+from tokenguard.config.places import REPOSITORY_FILE, user_file
 from tokenguard.config.settings import Settings
 from tokenguard.errors import ConfigError, NotARepositoryError, RuleError, TokenguardError, fault
 from tokenguard.git.repository import locate

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenguard import __version__
-from tokenguard.model import Finding, Report, RuleSet, Suppressed
+from tokenguard.model import Report
 
 if TYPE_CHECKING:
     from tokenguard.app.collect import Collector
+    from tokenguard.model import Finding, RuleSet, Suppressed
 
 
 @dataclass(frozen=True, slots=True)

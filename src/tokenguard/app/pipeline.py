@@ -28,10 +28,11 @@ class Scanned:
 class BlobScanner:
     """Scans blobs one after the other, reusing its buffers; a thread's own."""
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, window: int = WINDOW) -> None:
+        """`window`: bytes of a blob that are searched at once, at least twice the margin between windows."""
         self.detector = detector
         self.scratch: Scratch = detector.scratch()
-        self._buffers = [bytearray(WINDOW)]
+        self._buffers = [bytearray(window)]
         self._view = memoryview(self._buffers[0])
 
     def scan(self, blob: Blob) -> Scanned:
@@ -44,7 +45,7 @@ class BlobScanner:
         try:
             view = self._view
             filled = fill(reader, view)
-            if filled < WINDOW and not self.scratch.any_hit(view[:filled]):
+            if filled < len(view) and not self.scratch.any_hit(view[:filled]):
                 return Scanned((), (), filled)
             from tokenguard.app.task import Task  # start-up time: a clean commit never needs it
 

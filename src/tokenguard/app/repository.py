@@ -20,6 +20,7 @@ from tokenguard.errors import GitError
 from tokenguard.git.history import History
 from tokenguard.git.inventory import Inventory, pack_objects, take
 from tokenguard.git.objects import Census, Shard, shards, shards_of
+from tokenguard.git.pipes import refuse_pipes_among_objects
 from tokenguard.git.repository import Repository, locate, repository_at, views
 from tokenguard.git.runner import Git
 from tokenguard.git.walk import Proof, Walk
@@ -47,11 +48,11 @@ def scan_repository(session: Session, path: str) -> None:
         if repository.common_dir in done:
             continue
         done.add(repository.common_dir)
-        try:
-            _scan_database(session, repository, prefix)
-        except GitError as error:
-            session.collector.skip(f"{prefix}objects", str(error))
-        scan_blobs(session, _names(Git(repository)))
+        for part in (_scan_database, _scan_names):
+            try:
+                part(session, repository, prefix)
+            except GitError as error:
+                session.collector.skip(f"{prefix}.git", str(error))
         waiting += _git_folder(session, repository, prefix)
         waiting += _worktree(session, repository, prefix)
 
@@ -61,6 +62,7 @@ def scan_repository(session: Session, path: str) -> None:
 
 def _scan_database(session: Session, repository: Repository, prefix: str) -> None:
     """Every object, with the proof that none is missing."""
+    refuse_pipes_among_objects(repository)
     git, digest = Git(repository), session.detector.ruleset.digest
     inventory = take(repository) if session.cache is not None else None
     memory = recall(session.cache, repository, digest) if inventory is not None else Memory()
@@ -132,8 +134,12 @@ def _learned(git: Git, inventory: Inventory, found: Found, proof: Proof, introdu
 # What is no object.
 
 
-def _names(git: Git) -> Iterator[Blob | Skipped]:
+def _scan_names(session: Session, repository: Repository, _prefix: str) -> None:
     """The names of refs, and the paths in the indexes: of version 4 the file itself holds them in pieces."""
+    scan_blobs(session, _names(Git(repository)))
+
+
+def _names(git: Git) -> Iterator[Blob | Skipped]:
     code, refs, said = git.try_run("for-each-ref", "--format=%(refname)")
     yield Blob.of(Origin(SOURCE, "ref name"), refs)
     if code != 0:

@@ -5,15 +5,14 @@ The scan of a change goes by the revision before it; what the change proposes ha
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tokenguard.config import file as config_file
-from tokenguard.config.file import REPOSITORY_FILE, read_inside, user_file
-from tokenguard.config.resolve import resolve
+from tokenguard.config.places import REPOSITORY_FILE, user_file
 from tokenguard.config.settings import FileSettings, Layer, Settings
 from tokenguard.errors import ConfigError
 
@@ -51,12 +50,27 @@ class Sight:
             ConfigError: any of them is wrong, or a file that was named is missing.
         """
         path = user_file(self.environ, sys.platform)
+        if self._unsaid(path, flags):
+            return Settings(cache=not self.environ.get("CI"))
+        # Start-up time: most runs of a hook have nothing to read.
+        from tokenguard.config import file as config_file
+        from tokenguard.config.resolve import resolve
+
         user = config_file.read(path, Layer.USER) if path is not None else None
         if user is None and self.environ.get("TOKENGUARD_CONFIG"):
             raise ConfigError(f"{path}: no such file", remedy="correct or unset TOKENGUARD_CONFIG")
         repository, notes = self._repository()
         settings = resolve(environ=self.environ, repository=repository, user=user, flags=flags)
         return replace(settings, notes=(*settings.notes, *notes))
+
+    def _unsaid(self, path: Path | None, flags: Mapping[str, object]) -> bool:
+        """Whether nobody says anything: no flag, variable or file."""
+        return (
+            not any(value is not None and value != () for value in flags.values())
+            and not any(name.startswith("TOKENGUARD_") for name in self.environ)
+            and (path is None or not os.path.lexists(path))
+            and all(read(REPOSITORY_FILE) is None for read in (self.settled, self.proposed) if read is not None)
+        )
 
     def _repository(self) -> tuple[FileSettings, tuple[str, ...]]:
         """The repository's configuration as it counts.
@@ -80,7 +94,11 @@ class Sight:
 def parsed(read_inside: ReadInside | None) -> FileSettings:
     """What the repository's own file says; nothing when there is none."""
     data = read_inside(REPOSITORY_FILE) if read_inside is not None else None
-    return config_file.parse(data, REPOSITORY_FILE) if data is not None else FileSettings()
+    if data is None:
+        return FileSettings()
+    from tokenguard.config.file import parse
+
+    return parse(data, REPOSITORY_FILE)
 
 
 def of_user(environ: Mapping[str, str]) -> Sight:
@@ -112,18 +130,31 @@ def of_change(
 
 def reader_of(top: Path) -> ReadInside:
     """Reads files below a folder."""
-    return lambda path: read_inside(top, path, _LIMIT)
+
+    def read(path: str) -> bytes | None:
+        if not os.path.lexists(top / path):
+            return None
+        from tokenguard.config.file import read_inside
+
+        return read_inside(top, path, _LIMIT)
+
+    return read
 
 
 def revision_reader(objects: ObjectReader, revision: str) -> ReadInside:
     """Reads files as a revision has them."""
-    from tokenguard.git.objects import UnreadableObjectError  # start-up time: plain files need no git
+    from contextlib import closing  # start-up time: plain files need no git
+
+    from tokenguard.git.objects import UnreadableObjectError
 
     def read(path: str) -> bytes | None:
         if "\n" in path:
             return None  # a request is a line
         try:
-            return objects.read(f"{revision}:{path}")
+            with closing(objects.open(f"{revision}:{path}")) as content:
+                if content.remaining > _LIMIT:
+                    raise ConfigError(f"{path}: larger than {_LIMIT:,} bytes", remedy="make it smaller")
+                return content.read() if content.kind == "blob" else None
         except UnreadableObjectError:
             return None
 

@@ -5,13 +5,14 @@ Only blobs in which the sieve hits come here. Raw values live here between a hit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
 from tokenguard.app.detector import Detector
-from tokenguard.app.encoded import Spot, decoded
+from tokenguard.app.encoded import Decoder, Spot
+from tokenguard.app.hits import batches
 from tokenguard.app.specificity import Kept, most_specific, specificity
 from tokenguard.decode.budget import BrokenWrapping, Budget
 from tokenguard.decode.wrapping import Container, place
@@ -26,7 +27,6 @@ MATCHES_KEPT = 10_000
 STRETCHES_DECODED = 2_000
 """Encoded stretches of one blob that are decoded; likewise."""
 
-_HITS_AT_ONCE = 20_000
 _HEAD = 512
 _HELD = 64 << 20
 """A member that can be read only once, and is a container itself, is held in memory up to this size."""
@@ -60,6 +60,7 @@ class Task:
         self._stands = 0  # offset in the blob up to which the tracker has counted
         self._kept: dict[tuple[str, int, str], Kept] = {}
         self._stretches = 0
+        self._decoder = Decoder(bench.detector, bench.scratch)
         self._containers: dict[str, tuple[Container, list[int]]] = {}
         self._head = b""
         self.matches: list[Match] = []
@@ -78,6 +79,8 @@ class Task:
             self.skip(f"more than {MATCHES_KEPT:,} matches; the rest of it was not searched")
         except OSError as error:
             self.skip(f"{error.strerror or error}; the rest of it was not searched")
+        if self._stretches > STRETCHES_DECODED or self._decoder.exhausted:
+            self.skip(f"more than {STRETCHES_DECODED:,} encoded stretches; the rest were not decoded")
         self.matches.extend(most_specific(self._kept.values()))
 
     def skip(self, why: str) -> None:
@@ -89,7 +92,7 @@ class Task:
     def _search(self, window: Window) -> None:
         spots = [Spot(found.start, found.end, found) for found in islice(self._confirmed(window), MATCHES_KEPT + 1)]
         for hit in self._literals(window):
-            spots.extend(decoded(self._bench.detector, self._bench.scratch, window.view, hit.index, hit.end))
+            spots.extend(self._decoder.secrets(window.view, hit.index, hit.end))
         for spot in sorted(spots, key=lambda spot: (spot.start, len(spot.via), spot.end)):
             self._keep(window, spot)
         if not window.last:
@@ -97,13 +100,15 @@ class Task:
             self._count_to(window, max(0, window.until - MARGIN))
 
     def _confirmed(self, window: Window) -> Iterator[Found]:
-        for hits in _batches(window, self._bench.scratch.rule_hits):
+        ask, reach = self._bench.scratch.rule_hits, self._bench.detector.longest_match + 1
+        for hits in batches(window.view, ask, reach, window.after, window.until):
             yield from self._refiner.refine(window.data, window.base, window.size, hits)
 
     def _literals(self, window: Window) -> Iterator[Hit]:
         """Hits of encoded prefixes; those of containers' magics are noted for later."""
         detector = self._bench.detector
-        for hits in _batches(window, self._bench.scratch.literal_hits):
+        ask, reach = self._bench.scratch.literal_hits, detector.longest_literal
+        for hits in batches(window.view, ask, reach, window.after, window.until):
             for hit in hits:
                 if detector.wrapping(hit.index) is not None:
                     self._stretches += 1
@@ -113,8 +118,6 @@ class Task:
                     continue
                 container = detector.container(hit.index)
                 self._containers.setdefault(container.name, (container, []))[1].append(window.base + hit.end)
-        if self._stretches > STRETCHES_DECODED and window.last:
-            self.skip(f"more than {STRETCHES_DECODED:,} encoded stretches; the rest were not decoded")
 
     def _count_to(self, window: Window, offset: int) -> None:
         self._tracker.advance(window.data, self._stands - window.base, offset)
@@ -228,16 +231,3 @@ class _Member:
         """Close the member."""
         self._reader.close()
 
-
-def _batches(window: Window, ask: Callable[[memoryview, int], list[Hit]]) -> Iterator[list[Hit]]:
-    """The hits that the window answers for, so many in memory at once."""
-    view, begin, after = window.view, 0, window.after
-    while True:
-        hits = ask(view[begin:], _HITS_AT_ONCE)
-        full = len(hits) >= _HITS_AT_ONCE
-        # Where a batch is full others may end at its last byte: that byte is asked for again.
-        until = min(window.until, begin + hits[-1].end - 1) if full else window.until
-        yield [Hit(hit.index, begin + hit.end) for hit in hits if after < begin + hit.end <= until]
-        if not full or until == window.until:
-            return
-        after, begin = until, max(0, until - MARGIN)

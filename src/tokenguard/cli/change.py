@@ -12,7 +12,7 @@ from tokenguard.app.changes import scan_changes
 from tokenguard.app.sight import of_change
 from tokenguard.cli.run import Run, run_scan
 from tokenguard.cli.scan_options import ScanOptions
-from tokenguard.errors import RangeError
+from tokenguard.errors import GitError, RangeError
 from tokenguard.git import changes
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader
@@ -32,13 +32,18 @@ def run_change(  # noqa: PLR0913 - the last two are for hooks
     strict: bool = False,
 ) -> int:
     """Scan the change that `find` tells of; `head` names the revision whose configuration it proposes."""
-    require_git(os.environ)
+    if not hook:
+        require_git(os.environ)
     git = Git(locate(Path(repo), os.environ if hook else None), hook=hook)
-    changed = find(git)
+    try:
+        changed = find(git)
+    except GitError:
+        require_git(os.environ)  # a hook has no time to ask for the version before something goes wrong
+        raise
     with ObjectReader(git) as objects:
         sight = of_change(os.environ, git.repository, objects, changed, head(changed))
         sight = replace(sight, strict=strict)
-        return run_scan(Run(sight, lambda session: scan_changes(session, git, changed)), options)
+        return run_scan(Run(sight, lambda session: scan_changes(session, git, changed, objects)), options)
 
 
 def run_staged(repo: str, options: ScanOptions, *, hook: bool = False, whole_if_unchanged: bool = False) -> int:

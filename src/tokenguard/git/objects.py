@@ -141,12 +141,7 @@ class ObjectReader:
             UnreadableObjectError: it is missing or corrupt.
         """
         with contextlib.closing(self.open(oid)) as content:
-            data = bytearray(content.remaining)
-            view = memoryview(data)
-            done = 0
-            while done < len(data) and (count := content.readinto(view[done:])):
-                done += count
-        return bytes(data)
+            return content.read()
 
     def _unreadable(self, *, alive: bool) -> UnreadableObjectError:
         if alive:
@@ -203,6 +198,15 @@ class ObjectContent:
             raise UnreadableObjectError(f"corrupt: {said}" if said else "git broke off while reading it")
         self.remaining -= count
         return int(count)
+
+    def read(self) -> bytes:
+        """All that is left, in memory."""
+        data = bytearray(self.remaining)
+        view = memoryview(data)
+        done = 0
+        while done < len(data) and (count := self.readinto(view[done:])):
+            done += count
+        return bytes(data)
 
     def _finish(self) -> None:
         """Take the line feed that ends an object in the stream."""

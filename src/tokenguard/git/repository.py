@@ -37,6 +37,8 @@ class Repository:
 def _pointer(path: Path, key: str = "") -> Path | None:
     """The path that a pointer file names, relative to the file's folder; None when it is no such file."""
     try:
+        if not path.is_file():
+            return None
         with path.open("rb") as file:
             text = os.fsdecode(file.read(_POINTER_LIMIT)).rstrip("\r\n")
     except OSError:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from tokenguard.errors import GitError
+from tokenguard.git.pipes import includes, refuse_pipes
 from tokenguard.git.repository import Repository
 
 MINIMUM_VERSION = (2, 32)
@@ -72,6 +73,8 @@ HOOK_VARIABLES = frozenset(
 """What git tells a hook about the repository that it runs in; kept only there."""
 
 _STDERR_KEPT = 2000
+_PATIENCE = 5
+"""Seconds within which git can read its configuration."""
 _PROGRAM = "git.exe" if os.name == "nt" else "git"
 
 
@@ -161,6 +164,27 @@ class Git:
             self._environment["GIT_WORK_TREE"] = str(repository.worktree)
         self._program = find_git(caller)
         self._settings = tuple(part for setting in _SETTINGS for part in ("-c", setting))
+        refuse_pipes(repository)
+        if includes(repository):
+            self._check_includes()
+
+    def _check_includes(self) -> None:
+        """Read the configuration once, as every git will: what it includes may be a pipe."""
+        try:
+            subprocess.run(
+                self._command(("config", "--list", "--name-only")),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                env=self._environment,
+                cwd=self._folder,
+                check=False,
+                timeout=_PATIENCE,
+            )
+        except subprocess.TimeoutExpired:
+            raise GitError(
+                f"{self.repository.common_dir / 'config'}: git waits for ever for what this configuration includes",
+                remedy="correct include.path there",
+            ) from None
 
     def _command(self, arguments: Iterable[str]) -> list[str]:
         return [self._program, *self._settings, *arguments]
@@ -238,7 +262,8 @@ def git_version(environ: Mapping[str, str]) -> tuple[int, ...]:
         GitError: there is no git, or it does not say its version.
     """
     program = find_git(environ)
-    said = subprocess.run([program, "version"], capture_output=True, check=False, env=dict(environ)).stdout
+    environment = _clean_environment(environ, hook=False)
+    said = subprocess.run([program, "version"], capture_output=True, check=False, env=environment).stdout
     found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", said)
     if found is None:
         raise GitError(f"{program}: does not say its version", remedy="install a working git")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from tokenguard.model.blob import Skipped
-from tokenguard.model.finding import Finding, Suppressed
-from tokenguard.model.rule import Rule
+if TYPE_CHECKING:
+    from tokenguard.model.blob import Skipped
+    from tokenguard.model.finding import Finding, Suppressed
+    from tokenguard.model.rule import Rule
 
 
 class State(Enum):

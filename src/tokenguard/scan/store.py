@@ -7,7 +7,6 @@ to the user; a database is used only when each rule's own literal example still 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +17,7 @@ from tokenguard.model import Rule
 
 
 def _file(folder: Path, digest: str) -> Path:
+    import hashlib
     import platform  # start-up time, of hooks too: only large rule sets come by here
     from importlib.metadata import version  # takes as long as the rest of a hook's start
 
