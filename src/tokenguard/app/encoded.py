@@ -13,7 +13,7 @@ from tokenguard.scan.refine import Found, Refiner
 
 _DEPTH = 3
 """Encodings in each other."""
-_NESTED = 20_000
+_NESTED = 4_000
 """Stretches in decoded stretches that are decoded of one blob."""
 
 

@@ -12,12 +12,12 @@ from tokenguard.app.changes import scan_changes
 from tokenguard.app.sight import of_change
 from tokenguard.cli.run import Run, run_scan
 from tokenguard.cli.scan_options import ScanOptions
-from tokenguard.errors import GitError, RangeError
+from tokenguard.errors import RangeError
 from tokenguard.git import changes
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader
 from tokenguard.git.repository import locate
-from tokenguard.git.runner import Git, require_git
+from tokenguard.git.runner import Git, VersionCheck
 
 Find = Callable[[Git], ChangeSet]
 
@@ -32,14 +32,12 @@ def run_change(  # noqa: PLR0913 - the last two are for hooks
     strict: bool = False,
 ) -> int:
     """Scan the change that `find` tells of; `head` names the revision whose configuration it proposes."""
-    if not hook:
-        require_git(os.environ)
-    git = Git(locate(Path(repo), os.environ if hook else None), hook=hook)
+    version = VersionCheck(os.environ)
     try:
+        git = Git(locate(Path(repo), os.environ if hook else None), hook=hook)
         changed = find(git)
-    except GitError:
-        require_git(os.environ)  # a hook has no time to ask for the version before something goes wrong
-        raise
+    finally:
+        version.require()  # of all that can be wrong here an old git is the first thing to say
     with ObjectReader(git) as objects:
         sight = of_change(os.environ, git.repository, objects, changed, head(changed))
         sight = replace(sight, strict=strict)

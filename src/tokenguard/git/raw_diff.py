@@ -104,7 +104,10 @@ def parse(output: bytes) -> Iterator[Difference]:
     Raises:
         GitError: the output ends in the middle of a record.
     """
-    fields = iter(output.split(b"\0")[:-1])
+    *records, rest = output.split(b"\0")
+    if rest:
+        raise GitError("git's list of differences ends in the middle", remedy="run: git fsck")
+    fields = iter(records)
     commit = None
     for field in fields:
         if not field.startswith(b":"):

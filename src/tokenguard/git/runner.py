@@ -255,19 +255,47 @@ def find_git(environ: Mapping[str, str]) -> str:
     raise GitError("git was not found on PATH", remedy=f"install git {needed} or newer")
 
 
+class VersionCheck:
+    """Asks git for its version while something else is going on."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        """Raises GitError where there is no git."""
+        self._program = find_git(environ)
+        self._asked = subprocess.Popen(
+            [self._program, "version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(environ)
+        )
+
+    def version(self) -> tuple[int, ...]:
+        """The answer, as numbers.
+
+        Raises:
+            GitError: git does not say its version.
+        """
+        said, _ = self._asked.communicate()
+        found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", said)
+        if found is None:
+            raise GitError(f"{self._program}: does not say its version", remedy="install a working git")
+        return tuple(int(number) for number in found.groups(default=b"0"))
+
+    def require(self) -> None:
+        """Refuse a git that is too old.
+
+        Raises:
+            GitError: naming the version found and the one needed.
+        """
+        found = self.version()
+        if found < MINIMUM_VERSION:
+            needed = ".".join(map(str, MINIMUM_VERSION))
+            raise GitError(f"git {'.'.join(map(str, found))} is too old", remedy=f"install git {needed} or newer")
+
+
 def git_version(environ: Mapping[str, str]) -> tuple[int, ...]:
     """The version of git, as numbers.
 
     Raises:
         GitError: there is no git, or it does not say its version.
     """
-    program = find_git(environ)
-    environment = _clean_environment(environ, hook=False)
-    said = subprocess.run([program, "version"], capture_output=True, check=False, env=environment).stdout
-    found = re.search(rb"(\d+)\.(\d+)(?:\.(\d+))?", said)
-    if found is None:
-        raise GitError(f"{program}: does not say its version", remedy="install a working git")
-    return tuple(int(number) for number in found.groups(default=b"0"))
+    return VersionCheck(environ).version()
 
 
 def require_git(environ: Mapping[str, str]) -> None:
@@ -276,7 +304,4 @@ def require_git(environ: Mapping[str, str]) -> None:
     Raises:
         GitError: naming the version found and the one needed.
     """
-    found = git_version(environ)
-    if found < MINIMUM_VERSION:
-        needed = ".".join(map(str, MINIMUM_VERSION))
-        raise GitError(f"git {'.'.join(map(str, found))} is too old", remedy=f"install git {needed} or newer")
+    VersionCheck(environ).require()
