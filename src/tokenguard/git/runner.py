@@ -261,8 +261,9 @@ class VersionCheck:
     def __init__(self, environ: Mapping[str, str]) -> None:
         """Raises GitError where there is no git."""
         self._program = find_git(environ)
+        clean = _clean_environment(environ, hook=False)  # a user's trace2 settings would write and run things here too
         self._asked = subprocess.Popen(
-            [self._program, "version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=dict(environ)
+            [self._program, "version"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean
         )
 
     def version(self) -> tuple[int, ...]:
