@@ -235,7 +235,10 @@ class Bait:
             "receive": (["receive"], f"{_ZERO} {self.head} refs/heads/new\n"),
         }[command]
         # A repository that the push has not reached yet, as pre-receive sees it: with the new objects beside it.
-        arrived = {"GIT_DIR": str(self.server), "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.made.path / ".git/objects")}
+        arrived = {
+            "GIT_DIR": str(self.server),
+            "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(self.made.path / ".git/objects"),
+        }
         given = {**(environ or {}), **(arrived if command == "receive" else {})}
         options = ("--format", "json", "--no-cache")
         return tokenguard(
@@ -289,7 +292,9 @@ def bait(tmp_path: Path) -> Bait:
     made.add({".mailmap": mailmap, "staged": plant.token(plant.KEEBAI)})
     # Beside git: these attributes would have it convert every file.
     made.write(".gitattributes", attributes)
-    made.run("update-index", "--add", "--cacheinfo", f"100644,{made.object('blob', attributes.encode())},.gitattributes")
+    made.run(
+        "update-index", "--add", "--cacheinfo", f"100644,{made.object('blob', attributes.encode())},.gitattributes"
+    )
     server = RepositoryBuilder(tmp_path / "server", bare=True)
     return Bait(made, base, head, server.path, traps)
 
@@ -379,7 +384,11 @@ def test_replaced_and_grafted_history(bait: Bait) -> None:
     harmless = made.object("blob", b"harmless\n")
     tree = made.run("mktree", stdin=f"100644 blob {harmless}\tfile\n".encode())
     commit = made.run("commit-tree", "-m", "harmless", tree)
-    for revision, other in ((f"{bait.head}:sub/renamed", harmless), (f"{bait.head}~1:evil", harmless), (bait.head, commit)):
+    for revision, other in (
+        (f"{bait.head}:sub/renamed", harmless),
+        (f"{bait.head}~1:evil", harmless),
+        (bait.head, commit),
+    ):
         made.run("update-ref", f"refs/replace/{made.oid(revision)}", other)
     (made.path / ".git/info").mkdir(exist_ok=True)
     (made.path / ".git/info/grafts").write_text(f"{bait.head}\n")
