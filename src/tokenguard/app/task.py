@@ -58,6 +58,8 @@ class Task:
         self._refiner = Refiner(bench.detector.ruleset)
         self._tracker = PositionTracker()
         self._stands = 0  # offset in the blob up to which the tracker has counted
+        self._mark = self._tracker.copy()
+        self._marked = 0  # likewise: where the next window begins, which can lie before a match in this one
         self._kept: dict[tuple[str, int, str], Kept] = {}
         self._stretches = 0
         self._decoder = Decoder(bench.detector, bench.scratch)
@@ -96,8 +98,10 @@ class Task:
         for spot in sorted(spots, key=lambda spot: (spot.start, len(spot.via), spot.end)):
             self._keep(window, spot)
         if not window.last:
-            # The next window begins here; a match in it may begin no earlier.
-            self._count_to(window, max(0, window.until - MARGIN))
+            start = max(0, window.until - MARGIN)
+            self._mark.advance(window.data, self._marked - window.base, start)
+            self._marked = self._stands = window.base + start
+            self._tracker = self._mark.copy()
 
     def _confirmed(self, window: Window) -> Iterator[Found]:
         ask, reach = self._bench.scratch.rule_hits, self._bench.detector.longest_match + 1
@@ -230,4 +234,3 @@ class _Member:
     def close(self) -> None:
         """Close the member."""
         self._reader.close()
-

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import mmap
 import os
+import threading
 import time
 from collections.abc import Sequence
 
@@ -20,8 +21,6 @@ CAPACITY = 16 << 20
 OBJECTS = 16_384
 """Objects of one load at the most: their ids are written before anything is read."""
 
-_END = b"tokenguard/end"
-_ENDED = _END + b" missing\n"
 _RATE = 1.5e9
 """Bytes a second that git gives at best: how long to wait before looking again."""
 _SHORTEST, _LONGEST = 0.0002, 0.02
@@ -31,15 +30,20 @@ _SHARED = hasattr(os, "memfd_create")
 class Tray:
     """One `git cat-file --batch` and the memory that it fills; a thread's own."""
 
-    def __init__(self, git: Git) -> None:
+    def __init__(self, git: Git, *, shared: bool = _SHARED) -> None:
         self._git = git
+        self._shared = shared
         self._process: Process | None = None
-        if _SHARED:
+        # Nobody can know it: an object that held the end of an answer would have the rest of it taken for others.
+        self._end = b"tokenguard/" + os.urandom(16).hex().encode()
+        self._ended = self._end + b" missing\n"
+        room = CAPACITY + len(self._ended)
+        if shared:
             self._file = os.memfd_create("tokenguard", os.MFD_CLOEXEC)
-            os.ftruncate(self._file, CAPACITY + len(_ENDED))
-            self._memory: mmap.mmap | bytearray = mmap.mmap(self._file, CAPACITY + len(_ENDED))
+            os.ftruncate(self._file, room)
+            self._memory: mmap.mmap | bytearray = mmap.mmap(self._file, room)
         else:
-            self._memory = bytearray(CAPACITY + len(_ENDED))
+            self._memory = bytearray(room)
         self._view = memoryview(self._memory)
 
     def load(self, lines: Sequence[bytes], size: int) -> memoryview:
@@ -49,22 +53,19 @@ class Tray:
         until the next load.
         """
         process = self._process or self._start()
-        try:
-            if _SHARED:
-                os.lseek(self._file, 0, os.SEEK_SET)
-            process.stdin.write(b"".join([line[: line.index(b" ")] + b"\n" for line in lines]) + _END + b"\n")
-        except OSError:
-            filled = self._filled() if _SHARED else 0
-        else:
-            filled = self._wait(process, size) if _SHARED else self._read(process)
-        whole = self._view[filled - len(_ENDED) : filled] == _ENDED if filled >= len(_ENDED) else False
-        if not whole:
-            self._restart()
-            return self._view[:filled]
-        return self._view[: filled - len(_ENDED)]
+        request = b"".join([line[: line.index(b" ")] + b"\n" for line in lines]) + self._end + b"\n"
+        filled = self._written(process, request, size) if self._shared else self._piped(process, request)
+        if self._whole(filled):
+            return self._view[: filled - len(self._ended)]
+        self._restart()
+        return self._view[:filled]
+
+    def _whole(self, filled: int) -> bool:
+        """Whether what git has said so far ends with the last answer."""
+        return self._view[max(0, filled - len(self._ended)) : filled] == self._ended
 
     def _start(self) -> Process:
-        stdout = self._file if _SHARED else None
+        stdout = self._file if self._shared else None
         self._process = self._git.start("cat-file", "--batch", "--buffer", stdin=True, stdout=stdout)
         return self._process
 
@@ -77,23 +78,34 @@ class Tray:
         """Where git's next byte goes: the descriptor, and so its offset, is the same as git's."""
         return min(os.lseek(self._file, 0, os.SEEK_CUR), len(self._memory))
 
-    def _wait(self, process: Process, size: int) -> int:
-        """Wait until git has answered everything, or ended, or said more than there is room for."""
+    def _written(self, process: Process, request: bytes, size: int) -> int:
+        """The bytes that git wrote into the memory until it had answered everything, ended, or found no more room."""
+        os.lseek(self._file, 0, os.SEEK_SET)
+        with contextlib.suppress(OSError):
+            process.stdin.write(request)
         while True:
             running = process.running
             filled = self._filled()
-            full = filled == len(self._memory)
-            if full or not running or self._view[max(0, filled - len(_ENDED)) : filled] == _ENDED:
+            if not running or filled == len(self._memory) or self._whole(filled):
                 return filled
             time.sleep(min(max((size - filled) / _RATE, _SHORTEST), _LONGEST))
 
-    def _read(self, process: Process) -> int:
+    def _piped(self, process: Process, request: bytes) -> int:
+        """As above, read from a pipe; git is asked beside it, since it stops listening while nobody reads."""
+
+        def ask() -> None:
+            with contextlib.suppress(OSError):
+                process.stdin.write(request)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
         filled = 0
         readinto = process.stdout.readinto  # type: ignore[attr-defined]  # unbuffered: FileIO
-        while filled < len(self._memory) and (count := readinto(self._view[filled:])):
+        while not self._whole(filled) and (count := readinto(self._view[filled:])):
             filled += count
-            if self._view[max(0, filled - len(_ENDED)) : filled] == _ENDED:
-                break
+        if not self._whole(filled):
+            process.kill()  # else it might wait for us to read on, and we for it to be asked
+        asking.join()
         return filled
 
     def close(self) -> None:
