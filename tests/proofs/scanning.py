@@ -110,13 +110,14 @@ class Planted:
         return [f"{finding.redacted} at {[place.path for place in finding.locations]}" for finding in strange]
 
     def shown_in(self, text: str) -> list[str]:
-        """The places of whose token a text gives away: all of it, or eight characters in a row of the hidden part."""
+        """The places of whose token a text gives away: all of it, or twelve characters in a row of the hidden part."""
         return [place for place, token in self.tokens.items() if _gives_away(text, token)]
 
 
 def _gives_away(text: str, token: str) -> bool:
     hidden = token.removeprefix(plant.visible_prefix(token))
-    return any(hidden[at : at + 8] in text for at in range(len(hidden) - 7))
+    # Twelve, not eight: reports hold so many hashes that eight characters of a hundred tokens occur in them by chance.
+    return any(hidden[at : at + 12] in text for at in range(len(hidden) - 11))
 
 
 def written(report: Report) -> dict[str, str]:
