@@ -8,7 +8,6 @@ from collections.abc import Iterator
 import pytest
 
 from git_repository import RepositoryBuilder
-from tokenguard.git import tray
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git
 from tokenguard.git.tray import CAPACITY, Tray
@@ -24,11 +23,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> RepositoryBuilder:
 
 
 @pytest.fixture(params=["shared memory", "pipe"])
-def loads(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, made: RepositoryBuilder) -> Iterator[Tray]:
-    monkeypatch.setattr(tray, "_SHARED", request.param == "shared memory")
-    made_tray = Tray(Git(locate(made.path)))
-    yield made_tray
-    made_tray.close()
+def loads(request: pytest.FixtureRequest, made: RepositoryBuilder) -> Iterator[Tray]:
+    tray = Tray(Git(locate(made.path)), shared=request.param == "shared memory")
+    yield tray
+    tray.close()
 
 
 @pytest.fixture
