@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import itertools
 import os
 import random
 import re
@@ -343,7 +344,7 @@ def _starts_character(data: bytes, offset: int) -> bool:
         line.decode()
     except UnicodeDecodeError as error:
         return error.reason != "unexpected end of data"
-    return not data[offset - 1 : offset + 1] == b"\r\n"
+    return data[offset - 1 : offset + 1] != b"\r\n"
 
 
 @given(before=_TEXTS, after=_TEXTS)
@@ -408,7 +409,7 @@ def test_sifted_together_the_same_objects_are_found_as_alone(
 
     with Sifter(stocked.git, scratch.each_hit, capacity) as sifter:
         bounds = [0, *sorted({min(cut, len(lines)) for cut in cuts}), len(lines)]
-        for first, end in zip(bounds, bounds[1:], strict=False):
+        for first, end in itertools.pairwise(bounds):
             sifter.sift(Shard(lines[first:end]), count)
         outcome = sifter.outcome
     wanted = {oid for oid, content in stocked.contents.items() if scratch.any_hit(memoryview(content))}

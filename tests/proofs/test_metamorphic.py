@@ -230,7 +230,7 @@ def test_the_order_of_folders_does_not_matter(tmp_path: Path) -> None:
     first = everything(scan_folder(tmp_path / "tree"), planted)
     moved = tmp_path / "moved"
     moved.mkdir()
-    for folder in sorted(os.listdir(tmp_path / "tree"), reverse=True):
-        shutil.move(tmp_path / "tree" / folder, moved / f"z{folder}")
+    for name in sorted(os.listdir(tmp_path / "tree"), reverse=True):
+        shutil.move(tmp_path / "tree" / name, moved / f"z{name}")
     assert everything(scan_folder(moved), planted) == first
     assert everything(scan_folder(*sorted(map(Path, moved.iterdir()))), planted) == first
