@@ -81,12 +81,12 @@ $(VENV)/.made:
 
 $(VENV)/.runtime: pyproject.toml $(VENV)/.made
 	@echo "installing tokenguard into $(VENV)"
-	@$(PIP) install --editable .
+	@$(PIP) install --editable '.[server,postgres]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml $(VENV)/.made
 	@echo "installing tokenguard and its development tools into $(VENV)"
-	@$(PIP) install --editable . --group dev
+	@$(PIP) install --editable '.[server,postgres]' --group dev
 	@touch $(VENV)/.runtime $@
 
 $(VENV)/.bench: $(VENV)/.dev

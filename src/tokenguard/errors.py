@@ -8,10 +8,13 @@ a finding: all of these are values, not exceptions (see `tokenguard.model`).
     │   ├── ConfigError       a configuration, baseline or ignore file is wrong
     │   ├── RuleError         a rule file is wrong
     │   ├── RangeError        a commit range names nothing that can be read
-    │   └── NotARepositoryError
+    │   ├── NotARepositoryError
+    │   └── RefusedError      a token store says no: by its code one knows why
     └── OperationError        asked for rightly, but it could not be done (exit 3)
         ├── GitError          git is missing, too old, or failed as a whole
-        └── OutputError       the report could not be written
+        ├── OutputError       the report could not be written
+        └── StoreError        a token store is missing, broken or too new for this program
+            └── UnavailableError  it does not answer now: ask again
 
 Messages are one line, name the thing and the remedy, and never hold a secret.
 """
@@ -58,6 +61,29 @@ class NotARepositoryError(UsageError):
     """A git command was given a folder that is no repository."""
 
 
+class RefusedError(UsageError):
+    """A token store says no; `code` is one of its API's, such as INSUFFICIENT_SCOPE, NOT_FOUND, VALIDATION."""
+
+    def __init__(  # noqa: PLR0913 - what a caller may want to know, each by its name
+        self,
+        code: str,
+        message: str,
+        *,
+        remedy: str = "",
+        required: tuple[str, ...] = (),
+        missing: tuple[str, ...] = (),
+        pointers: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.code = code
+        self.required = required
+        """Permissions that the call needs (INSUFFICIENT_SCOPE)."""
+        self.missing = missing
+        """Those of them that the caller lacks; scopes that the owner does not hold (SCOPE_NOT_HELD)."""
+        self.pointers = pointers
+        """JSON pointers to what is wrong (VALIDATION)."""
+
+
 class OperationError(TokenguardError):
     """Asked for rightly, but it could not be done."""
 
@@ -70,6 +96,18 @@ class GitError(OperationError):
 
 class OutputError(OperationError):
     """A report could not be written."""
+
+
+class StoreError(OperationError):
+    """A token store is missing, broken, or newer than this program."""
+
+
+class UnavailableError(StoreError):
+    """A token store does not answer now. `retry_after`: seconds after which to ask again."""
+
+    def __init__(self, message: str, *, remedy: str = "", retry_after: int = 1) -> None:
+        super().__init__(message, remedy=remedy)
+        self.retry_after = retry_after
 
 
 def fault(error: BaseException) -> str:

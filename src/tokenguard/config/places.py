@@ -26,3 +26,23 @@ def user_file(environ: Mapping[str, str], platform: str) -> Path | None:
     if not Path(folder).is_absolute():
         folder = str(Path(home, ".config")) if home else ""
     return Path(folder, "tokenguard", "config.yaml") if folder else None
+
+
+def data_folder(environ: Mapping[str, str], platform: str) -> Path | None:
+    """Where the embedded store lives; None when the environment names no home. XDG_DATA_HOME, %LOCALAPPDATA%."""
+    return _folder(environ, platform, "XDG_DATA_HOME", (".local", "share"))
+
+
+def state_folder(environ: Mapping[str, str], platform: str) -> Path | None:
+    """Where the journal of revocations lives; None when the environment names no home. XDG_STATE_HOME."""
+    return _folder(environ, platform, "XDG_STATE_HOME", (".local", "state"))
+
+
+def _folder(environ: Mapping[str, str], platform: str, variable: str, below_home: tuple[str, ...]) -> Path | None:
+    if platform == "win32":
+        folder, home = environ.get("LOCALAPPDATA", ""), ""
+    else:
+        folder, home = environ.get(variable, ""), environ.get("HOME", "")
+    if not Path(folder).is_absolute():
+        folder = str(Path(home, *below_home)) if home else ""
+    return Path(folder, "tokenguard") if folder else None

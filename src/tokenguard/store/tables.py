@@ -1,0 +1,179 @@
+"""The tables, the same on SQLite and PostgreSQL. What makes them monotonic (triggers) is in the migrations.
+
+Times are microseconds since the epoch, UTC: integers compare alike in both databases. Lists and objects are JSON text.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(column_0_label)s",
+        "uq": "uq_%(table_name)s_%(column_0_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("permissions", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    # Lower case: addresses are compared without case.
+    Column("email", String(320), nullable=False, unique=True),
+    Column("name", String(200), nullable=False),
+    Column("plan", String(40), nullable=False),
+    Column("role_id", String(40), ForeignKey("roles.id"), nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("family", String(100), nullable=False),
+    Column("prefix", String(200), nullable=False),
+    # The prefix again where its family wants it unique, else NULL, which may repeat.
+    Column("unique_prefix", String(200), unique=True),
+    # HMAC-SHA-256(pepper, SHA-256(token)), and which pepper.
+    Column("keyed_hash", LargeBinary(32), nullable=False, unique=True),
+    Column("pepper_id", String(40), nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("owner_id", String(40), ForeignKey("users.id"), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("honeytoken", Boolean, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    Column("last_used_ip", String(64)),
+    Column("revoked_at", BigInteger),
+    Column("revoked_by", String(200)),
+    Column("revoke_reason", Text),
+    Column("rotated_from", String(40)),
+    Column("rotated_to", String(40)),
+    # Newest first, of one owner and of all; the id tells apart what was made in one microsecond.
+    Index("ix_tokens_owner", "owner_id", "created_at", "id"),
+    Index("ix_tokens_created", "created_at", "id"),
+    Index("ix_tokens_prefix", "prefix"),
+    Index("ix_tokens_expires", "expires_at"),
+)
+
+# Where and when a token was used, by the hour: several addresses, odd hours, uses since a leak.
+token_uses = Table(
+    "token_uses",
+    metadata,
+    Column("token_id", String(40), ForeignKey("tokens.id"), primary_key=True),
+    # Hours since the epoch.
+    Column("hour", Integer, primary_key=True),
+    Column("address", String(64), primary_key=True),
+    Column("uses", Integer, nullable=False),
+    Column("last_used_at", BigInteger, nullable=False),
+)
+
+leaks = Table(
+    "leaks",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    # What makes the same leak the same: the token, else the finding's fingerprint.
+    Column("identity", String(200), nullable=False, unique=True),
+    Column("rule_id", String(100), nullable=False),
+    Column("prefix", String(200), nullable=False),
+    Column("token_id", String(40), ForeignKey("tokens.id")),
+    Column("state", String(20), nullable=False),
+    Column("first_seen", BigInteger, nullable=False),
+    Column("resolution", Text),
+    Column("resolved_at", BigInteger),
+    Column("resolved_by", String(200)),
+    Index("ix_leaks_state", "state", "first_seen", "id"),
+    Index("ix_leaks_token", "token_id"),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("leak_id", String(40), ForeignKey("leaks.id"), nullable=False),
+    Column("source", String(200), nullable=False),
+    Column("url", Text, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("commit_id", String(100), nullable=False),
+    Column("seen_at", BigInteger),
+    Column("reported_by", String(200), nullable=False),
+    Column("reported_at", BigInteger, nullable=False),
+    Index("ix_sightings_leak", "leak_id", "reported_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    # Rises with time: the newest first is the primary key backwards.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("id", String(40), nullable=False, unique=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("token_id", String(40)),
+    Column("address", String(64)),
+    Column("agent", String(500)),
+    Column("detail", Text, nullable=False),
+    Index("ix_audit_token", "token_id", "number"),
+    Index("ix_audit_actor", "actor", "number"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("actor", String(200), primary_key=True),
+    Column("key", String(200), primary_key=True),
+    # SHA-256 of the request: the same key with another body is a mistake.
+    Column("request", LargeBinary(32), nullable=False),
+    # NULL while the first one is running.
+    Column("token_id", String(40)),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+outbox = Table(
+    "outbox",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", String(100), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("delivered_at", BigInteger),
+    Column("dead_at", BigInteger),
+    Index("ix_outbox_next", "delivered_at", "dead_at", "next_at"),
+)
+
+# Counts of requests, so that several server processes share a limit (PostgreSQL).
+rate_counts = Table(
+    "rate_counts",
+    metadata,
+    Column("bucket", String(200), primary_key=True),
+    Column("window_start", BigInteger, primary_key=True),
+    Column("count", Integer, nullable=False),
+)
