@@ -1,0 +1,108 @@
+"""What a deployment of the store permits, by family: lifetimes, limits, scopes, rates, hours.
+
+Values only. They are read from `tokenguard.server.yaml` by `tokenguard.config.server_file`, which also ships the
+providers' own as defaults.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+WEEK_HOURS = 168
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """At most so many requests in so many seconds."""
+
+    requests: int
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedHours:
+    """When a family's tokens are expected to be used."""
+
+    first: int = 0
+    """The first hour of the day, from 0."""
+    end: int = 24
+    """The hour at which it is over, up to 24; before `first`: over midnight."""
+    days: frozenset[int] = frozenset(range(7))
+    """Days of the week on which `first` may lie, Monday is 0."""
+    utc_offset: int = 0
+    """Hours to add to UTC for the local time that is meant."""
+
+    def week_hours(self) -> frozenset[int]:
+        """The expected hours of a week in UTC; hour 0 is Monday's first."""
+        length = (self.end - self.first) % 24 or 24
+        starts = (day * 24 + self.first - self.utc_offset for day in self.days)
+        return frozenset((start + hour) % WEEK_HOURS for start in starts for hour in range(length))
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyPolicy:
+    """What holds for the tokens of one family."""
+
+    default_lifetime_days: int | None = 90
+    """None: without an expiry unless one is asked for."""
+    max_lifetime_days: int | None = None
+    """None: any, also none at all."""
+    max_active: int | None = None
+    """Live tokens a user may have; None: any number, or as the plan says."""
+    max_active_by_plan: Mapping[str, int] = field(default_factory=dict)
+    """The same by the user's plan; a plan that is not in it has the least of them."""
+    idle_expiry_days: int | None = None
+    """A token that is not used for so long counts as expired."""
+    scopes: tuple[str, ...] | None = None
+    """The scopes that its tokens may have; None: all that the store knows."""
+    unique_prefix: bool | None = None
+    """Whether no two tokens share a visible prefix. None: if the prefix has at least 32 random bits."""
+    rate_limits: tuple[RateLimit, ...] = ()
+    """For each of its tokens, all of them at once."""
+    expected_hours: ExpectedHours | None = None
+
+    def max_active_for(self, plan: str) -> int | None:
+        """How many live tokens a user of that plan may have; None: any number."""
+        if self.max_active_by_plan:
+            return self.max_active_by_plan.get(plan, min(self.max_active_by_plan.values()))
+        return self.max_active
+
+
+@dataclass(frozen=True, slots=True)
+class Policies:
+    """What holds in a deployment."""
+
+    families: Mapping[str, FamilyPolicy] = field(default_factory=dict)
+    """By rule id. A family that is not in it has a FamilyPolicy's defaults."""
+    default_family: str = "tokenguard-access-token"
+    """What is minted when no family is asked for."""
+    product_scopes: tuple[str, ...] = ()
+    """Scopes beside the store's own permissions."""
+    contact: str = ""
+    """Whom to ask for more; said where a limit is reached."""
+    service_rate_limits: tuple[RateLimit, ...] = ()
+    """For tokens that may introspect, instead of their family's."""
+    stranger_rate_limits: tuple[RateLimit, ...] = ()
+    """For each address that comes without a token."""
+
+    def family(self, family: str) -> FamilyPolicy:
+        """The policy of that family."""
+        return self.families.get(family, _PLAIN)
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        """The plans that a user may have."""
+        named = (plan for policy in self.families.values() for plan in policy.max_active_by_plan)
+        return tuple(dict.fromkeys(("FREE", *named)))
+
+    @property
+    def largest_plan(self) -> str:
+        """The plan that permits the most."""
+        return max(
+            self.plans,
+            key=lambda plan: sum(policy.max_active_for(plan) or 0 for policy in self.families.values()),
+        )
+
+
+_PLAIN = FamilyPolicy()
