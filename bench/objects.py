@@ -34,11 +34,12 @@ def main() -> None:
     wanted = parser.parse_args()
 
     ruleset = rules_for(Settings())
-    collector = Collector(ruleset)
+    detector = Detector(ruleset)
+    collector = Collector(detector)
     git = Git(locate(wanted.repository))
     walk = Walk(git) if wanted.proof else None
     found = Found()
-    scan_objects(Session(Detector(ruleset), collector, jobs=wanted.jobs), git, found, Memory())
+    scan_objects(Session(detector, collector, jobs=wanted.jobs), git, found, Memory())
     skipped = [*collector.skipped(), *(walk.proof().skipped if walk is not None else ())]
     scanned = [[blob] for blob in found.blobs.values()] + list(found.texts.values())
     hits = sum(any(not match.sample for each in parts for match in each.matches) for parts in scanned)

@@ -42,11 +42,11 @@ class Scanner:
         self.repository = repository
         self.git = Git(locate(repository.path))
         self._detector = detector
-        self.collector = Collector(detector.ruleset)
+        self.collector = Collector(detector)
 
     def scan(self, changed: ChangeSet) -> list[tuple[str, str]]:
         """Visible prefix and path of every place, of this scan alone."""
-        self.collector = Collector(self._detector.ruleset)
+        self.collector = Collector(self._detector)
         scan_changes(Session(self._detector, self.collector), self.git, changed)
         return sorted((prefix, place.path) for prefix, place in self.places())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
 import itertools
@@ -110,14 +111,15 @@ class Planted:
         return [f"{finding.redacted} at {[place.path for place in finding.locations]}" for finding in strange]
 
     def shown_in(self, text: str) -> list[str]:
-        """The places of whose token a text gives away: all of it, or twelve characters in a row of the hidden part."""
+        """The places whose token a text gives away: twelve hidden characters in a row, or all of it encoded."""
         return [place for place, token in self.tokens.items() if _gives_away(text, token)]
 
 
 def _gives_away(text: str, token: str) -> bool:
     hidden = token.removeprefix(plant.visible_prefix(token))
+    encoded = (token.encode().hex(), base64.b64encode(token.encode()).decode()[:-4])
     # Twelve, not eight: reports hold so many hashes that eight characters of a hundred tokens occur in them by chance.
-    return any(hidden[at : at + 12] in text for at in range(len(hidden) - 11))
+    return any(hidden[at : at + 12] in text for at in range(len(hidden) - 11)) or any(form in text for form in encoded)
 
 
 def written(report: Report) -> dict[str, str]:

@@ -5,6 +5,7 @@ Each function builds one kind of place and says by the names that it plants what
 
 from __future__ import annotations
 
+import base64
 import os
 import subprocess
 from typing import TYPE_CHECKING
@@ -82,6 +83,10 @@ def commits(repository: RepositoryBuilder, planted: Planted) -> None:
         "GIT_COMMITTER_EMAIL": f"c+{planted('committer address')}@example.org",
     }
     repository.run("commit", "-q", "--allow-empty", "-m", "people", environ=people)
+    encoded = base64.b64encode(planted("author name in base64").encode()).decode()
+    repository.run(
+        "commit", "-q", "--allow-empty", "-m", planted("of an odd author"), environ={"GIT_AUTHOR_NAME": encoded}
+    )
     repository.run(
         "-c", "i18n.commitEncoding=ISO-8859-1", "commit", "-q", "--allow-empty", "-F", "-",
         stdin=f"caf\xe9 {planted('commit message in Latin-1')}".encode("latin-1"),
@@ -323,5 +328,8 @@ def worktree(repository: RepositoryBuilder, planted: Planted) -> None:
         repository.write(path, planted(f"worktree: {path}"))
     repository.write(f"{planted('name of an untracked file')}.txt", "1")
     (repository.path / planted("name of an empty untracked folder")).mkdir()
+    encoded = base64.urlsafe_b64encode(planted("name in base64").encode()).decode()
+    for name in (planted("name with %5F").replace("_", "%5F"), encoded, planted("name in hexadecimal").encode().hex()):
+        repository.write(f"names/{name}", planted(f"content of what is named {len(name)}"))
     os.symlink(planted("target of an untracked link"), repository.path / "dangling")
     (repository.path / "tracked").write_text(planted("modified tracked file"))

@@ -14,7 +14,6 @@ from tokenguard.config.file import read_bounded, read_inside
 from tokenguard.config.ignore import FINGERPRINT, RULE_ID
 from tokenguard.errors import ConfigError, OperationError
 from tokenguard.model import Report, RuleSet, State, SuppressedBy
-from tokenguard.scan.redact import Redactor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -97,7 +96,9 @@ def _met(findings: Iterable[Finding]) -> Iterator[Known]:
 
 def _entries(findings: Iterable[Finding], report: Report, reason: str, *, by_path: bool) -> Iterator[tuple[Known, str]]:
     # A path or a reason can hold a secret; the file is there to be committed.
-    clean = Redactor(RuleSet(report.rules, report.ruleset)).clean
+    from tokenguard.app.conceal import Concealer  # start-up time: a scan only reads the baseline
+
+    clean = Concealer(RuleSet(report.rules, report.ruleset)).clean
     for finding in findings:
         why = _one_line(clean(reason or _whereabouts(finding)))
         for path in _paths(finding, clean) if by_path else (None,):

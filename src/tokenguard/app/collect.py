@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tokenguard.model import Coverage, Problem, Skipped
-from tokenguard.scan.redact import Redactor
 
 if TYPE_CHECKING:
+    from tokenguard.app.conceal import Concealer
+    from tokenguard.app.detector import Detector
     from tokenguard.app.pipeline import Scanned
-    from tokenguard.model import Allowance, Finding, Location, Match, RuleSet
+    from tokenguard.model import Allowance, Finding, Location, Match
 
     Locate = Callable[[Match], Iterable[Location]]
 
@@ -33,9 +34,9 @@ class _Seen:
 class Collector:
     """Gathers what a scan finds, what it could not read and how much it read. For several threads."""
 
-    def __init__(self, ruleset: RuleSet) -> None:
-        self._ruleset = ruleset
-        self._redactor = Redactor(ruleset)
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+        self._concealer: Concealer | None = None
         self._lock = threading.Lock()
         self._closed = False
         self._seen: dict[tuple[str, str], _Seen] = {}
@@ -54,7 +55,11 @@ class Collector:
 
     def clean(self, text: str) -> str:
         """A text that will be shown, without the secrets in it."""
-        return self._redactor.clean(text)
+        if self._concealer is None:
+            from tokenguard.app.conceal import Concealer  # start-up time: a clean scan shows nothing
+
+            self._concealer = Concealer(self._detector.ruleset, self._detector)
+        return self._concealer.clean(text)
 
     def add(self, scanned: Scanned, locate: Locate | None = None, *, counted: bool = True) -> None:
         """Take the outcome of one blob; `locate` gives the places of a match, its own origin by default.
@@ -144,7 +149,7 @@ class Collector:
 
     def _finding(self, seen: _Seen) -> Finding:
         match = seen.match
-        rule = self._ruleset.by_id(match.rule_id)
+        rule = self._detector.ruleset.by_id(match.rule_id)
         if rule is None:
             raise LookupError(f"no rule {match.rule_id}")
         from tokenguard.model import Finding  # start-up time: a clean scan has none

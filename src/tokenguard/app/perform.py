@@ -35,10 +35,11 @@ def perform(  # noqa: PLR0913 - two may be left out
     Raises:
         UsageError: what was asked for makes no sense; nothing was scanned, or nothing that could be judged.
     """
-    collector = Collector(ruleset)
     kept = cache if settings.cache else None
+    detector = Detector(ruleset, kept)
+    collector = Collector(detector)
     session = Session(
-        detector=Detector(ruleset, kept),
+        detector=detector,
         collector=collector,
         jobs=settings.jobs or _processors(),
         max_size=settings.max_size,

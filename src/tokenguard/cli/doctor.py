@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
+from tokenguard.app.conceal import Concealer
 from tokenguard.app.diagnosis import Diagnosis, Health, diagnose
 from tokenguard.cli.group import examples
 from tokenguard.cli.run import cache_folder
 from tokenguard.cli.show import Screen
 from tokenguard.ruleset.assemble import load_builtin
-from tokenguard.scan.redact import Redactor
 
 BROKEN = 2
 
@@ -25,7 +25,7 @@ def doctor(as_json: bool) -> int:  # noqa: FBT001 - click's way
     Exit 0: all is well; 2: something is broken. Each line that is not ok says what helps. Logins in URLs are not shown.
     """
     found = diagnose(os.environ, Path.cwd(), cache_folder())
-    screen = Screen(Redactor(load_builtin()))
+    screen = Screen(Concealer(load_builtin()))
     if as_json:
         screen.json(_document(found))
     else:

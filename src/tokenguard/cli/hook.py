@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from tokenguard.app.conceal import Concealer
 from tokenguard.app.hook_state import HookState
 from tokenguard.cli.complete import complete_hooks
 from tokenguard.cli.group import Commands, examples
@@ -14,7 +15,6 @@ from tokenguard.cli.hook_run import run_hook
 from tokenguard.cli.show import Screen
 from tokenguard.git.repository import Repository, locate
 from tokenguard.ruleset.assemble import load_builtin
-from tokenguard.scan.redact import Redactor
 
 _names_argument = click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=complete_hooks)
 _repository_option = click.option(
@@ -110,7 +110,7 @@ def _advice(state: HookState) -> str:
 
 
 def _print(rows: list[tuple[str, str, str, str]], hints: list[tuple[str, str]]) -> None:
-    screen = Screen(Redactor(load_builtin()))
+    screen = Screen(Concealer(load_builtin()))
     screen.table(rows)
     for name, hint in hints:
         if hint:

@@ -76,13 +76,25 @@ def complain(message: str) -> None:
 def tell(message: str, before: str = "") -> None:
     """One line on standard error, without secrets and control characters."""
     from tokenguard.report.escape import shown
-    from tokenguard.ruleset.assemble import load_builtin
-    from tokenguard.scan.redact import Redactor
 
     if sys.stderr is not None:  # closed by the caller
         with contextlib.suppress(OSError):
-            line = before + shown(Redactor(load_builtin()).guard(message))
-            print(line, file=sys.stderr)  # noqa: T201 - the one place
+            print(before + shown(_guarded(message)), file=sys.stderr)  # noqa: T201 - the one place
+
+
+def _guarded(message: str) -> str:
+    """The message without secrets; without those in another writing too, where the engine can be loaded."""
+    from tokenguard.ruleset.assemble import load_builtin
+    from tokenguard.scan.redact import Redactor
+
+    rules = load_builtin()
+    message = Redactor(rules).guard(message)
+    # That it cannot be loaded, or that memory ran out, may be what the message is about.
+    with contextlib.suppress(ImportError, MemoryError, TokenguardError):
+        from tokenguard.app.conceal import Concealer
+
+        message = Concealer(rules).guard(message)
+    return message
 
 
 def abandon_output() -> None:

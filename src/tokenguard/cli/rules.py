@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 
+from tokenguard.app.conceal import Concealer
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.sight import of_folder
 from tokenguard.cli.complete import complete_rules
@@ -18,7 +19,7 @@ from tokenguard.cli.main import complain, tell
 from tokenguard.cli.show import Screen
 from tokenguard.model import Part, Rule, RuleSet, Secret, TokenFormat
 from tokenguard.report.summary import counted
-from tokenguard.scan.redact import Redactor, redacted
+from tokenguard.scan.redact import redacted
 
 FAULTY = 2
 
@@ -42,7 +43,7 @@ def rules() -> None:
 def list_rules(more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001 - click's way
     """List the rules that a scan from here goes by: built-in, configured, given with --rules."""
     ruleset = _rules_here(more)
-    screen = Screen(Redactor(ruleset))
+    screen = Screen(Concealer(ruleset))
     if as_json:
         screen.json({"ruleset": ruleset.digest, "rules": [_document(rule) for rule in ruleset.rules]})
         return
@@ -62,7 +63,7 @@ def show(rule_id: str, more: tuple[Path, ...], as_json: bool) -> None:  # noqa: 
 
     ruleset = _rules_here(more)
     (rule,) = select(ruleset, (rule_id,)).rules
-    screen = Screen(Redactor(ruleset))
+    screen = Screen(Concealer(ruleset))
     if as_json:
         screen.json(_document(rule))
         return
@@ -167,6 +168,8 @@ def _token_lines(token: TokenFormat) -> Iterator[str]:
 
 
 def _part(part: Part) -> str:
+    if part.checksum:
+        return f"{part.length} of checksum ({part.checksum} of everything before, in base62)"
     return f"'{part.literal}'" if part.literal else f"{part.length} of {part.alphabet}"
 
 
@@ -198,8 +201,11 @@ def _document(rule: Rule) -> dict[str, Any]:
 
 
 def _token_document(token: TokenFormat) -> dict[str, Any]:
-    parts = [
-        {"literal": part.literal} if part.literal else {"alphabet": part.alphabet, "length": part.length}
-        for part in token.parts
-    ]
-    return {"prefix": token.prefix, "parts": parts, "length": token.length}
+    return {"prefix": token.prefix, "parts": list(map(_part_document, token.parts)), "length": token.length}
+
+
+def _part_document(part: Part) -> dict[str, Any]:
+    if part.literal:
+        return {"literal": part.literal}
+    chosen = {"checksum": part.checksum} if part.checksum else {"alphabet": part.alphabet}
+    return {**chosen, "length": part.length}

@@ -7,15 +7,15 @@ from typing import Any
 
 import click
 
+from tokenguard.app.conceal import Concealer
 from tokenguard.report.escape import shown
-from tokenguard.scan.redact import Redactor
 
 
 class Screen:
-    """Standard output behind the redactor: what is given is shown without secrets and control characters."""
+    """Standard output behind the concealer: what is given is shown without secrets and control characters."""
 
-    def __init__(self, redactor: Redactor) -> None:
-        self._clean = redactor.clean
+    def __init__(self, concealer: Concealer) -> None:
+        self._clean = concealer.clean
 
     def line(self, text: str = "") -> None:
         """One line."""

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 
 from tokenguard.model import Blob, Origin, Skipped
@@ -46,7 +46,8 @@ class FileSource:
             yield Skipped(start, reason(error))
             return
         if not stat.S_ISDIR(mode):
-            yield self._file(start, start, _FLAGS)
+            # What a pipe gives it gives once.
+            yield replace(self._file(start, start, _FLAGS), rereadable=stat.S_ISREG(mode))
             return
         shown = "" if start == "." else start
         waiting: list[tuple[str, str]] = []
