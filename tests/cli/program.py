@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import plant
+
 INSTALLED = Path(sys.executable).with_name("tokenguard")
 COMMAND = (str(INSTALLED),) if INSTALLED.exists() else (sys.executable, "-m", "tokenguard")
 """How tokenguard is started: the script that pip made, else the module."""
@@ -76,8 +78,7 @@ def paths(report: dict[str, Any]) -> set[str]:
 
 def hidden(token: str) -> re.Pattern[str]:
     """Any eight characters in a row of the part of a token that may not be shown."""
-    start = {"binboi_p": 19, "binboi_l": 16, "kbai_pk_": 12}[token[:8]]
-    tail = token[start:]
+    tail = token[len(plant.visible_prefix(token)) :]
     return re.compile("|".join(re.escape(tail[at : at + 8]) for at in range(len(tail) - 7)))
 
 

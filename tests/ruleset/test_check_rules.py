@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ rules:
     negative_examples:
       - '{token}0'
 """
+CHECKED = MINTED.replace("length: 32}]", "length: 32}, {checksum: crc32, length: 6}]")
+WRONG = f"acme_{'0' * 32}000000"
 PATTERN = """\
 rules:
   - id: acme-key
@@ -41,9 +44,17 @@ def faults(folder: Path, text: str) -> list[str]:
     return [str(fault).removeprefix(str(path)) for fault in check([path])]
 
 
-@pytest.mark.parametrize("text", [MINTED, PATTERN])
+@pytest.mark.parametrize("text", [MINTED, CHECKED, CHECKED + f"      - {WRONG}\n", PATTERN])
 def test_what_holds_is_silent(tmp_path: Path, text: str) -> None:
     assert faults(tmp_path, text) == []
+
+
+def test_the_examples_of_the_guide_hold(tmp_path: Path) -> None:
+    guide = Path(__file__).parents[2].joinpath("docs", "rules.md").read_text(encoding="utf-8")
+    files = [block for block in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL) if block.startswith("rules:")]
+    assert len(files) == 2
+    for text in files:
+        assert faults(tmp_path, text) == []
 
 
 @pytest.mark.parametrize(
@@ -53,6 +64,8 @@ def test_what_holds_is_silent(tmp_path: Path, text: str) -> None:
         (MINTED.replace("key={token}", "no key"), ":9: in this example no secrets are found; "),
         (MINTED.replace("'{token}0'", "'{token}-'"), ":11: in this negative example a secret is found"),
         (MINTED.replace("      - 'key={token}'\n", "      []\n"), ":2: no 'examples': nothing proves"),
+        (CHECKED.replace("'key={token}'", WRONG), ":9: in this example no secrets are found; "),
+        (CHECKED + f"    samples: [{WRONG}]\n", ":12: this sample is not what the rule finds"),
         (MINTED + "    samples: [acme_1234]\n", ":12: this sample is not what the rule finds"),
         (PATTERN.replace("acme-1234'", "acme-1234, key=acme-5678'"), ":8: in this example 2 secrets are found; "),
         (PATTERN.replace("acme-'", "acme-1234'"), ":10: in this negative example a secret is found"),

@@ -40,6 +40,22 @@ def pattern_rule(rule_id: str, pattern: str, **more: Any) -> Rule:
     return Rule(rule_id, 'A "title"\\', Severity.LOW, pattern, syntax.sieve, 100, literal_prefix=prefix, **more)
 
 
+def shaped(rule: Rule, text: str) -> bool:
+    """Whether gitleaks, which checks no checksum, takes a text for one with a token."""
+    return rule.regex.search(text.encode()) is not None
+
+
+def test_a_checksum_is_said_not_to_be_checked(tmp_path: Path, fresh_token: Callable[[str], str]) -> None:
+    (rule,) = (each for each in load_builtin().rules if each.id == plant.TOKENGUARD)
+    assert f"# {rule.id}: gitleaks cannot check the checksum" in export_gitleaks([rule])
+    folder = tmp_path / "planted"
+    folder.mkdir()
+    token = fresh_token(rule.id)
+    look_alike = token[:-1] + ("0" if token[-1] != "0" else "1")
+    (folder / "a.txt").write_text(f"{token}\n{look_alike}\n")
+    assert {finding["Secret"] for finding in run_gitleaks([rule], folder, tmp_path)} == {token, look_alike}
+
+
 def test_it_finds_the_tokens_and_nothing_else(tmp_path: Path, fresh_token: Callable[[str], str]) -> None:
     folder = tmp_path / "planted"
     folder.mkdir()
@@ -47,7 +63,8 @@ def test_it_finds_the_tokens_and_nothing_else(tmp_path: Path, fresh_token: Calla
     for number, (_, token) in enumerate(sorted(tokens)):
         (folder / f"{number}.txt").write_text(f"a=%0A{token}" if number % 2 else f"{token}\n")
     rules = load_builtin().rules
-    others = [text.replace("{token}", fresh_token(rule.id)) for rule in rules for text in rule.negative_examples]
+    negative = ((rule, text) for rule in rules for text in rule.negative_examples if not shaped(rule, text))
+    others = [text.replace("{token}", fresh_token(rule.id)) for rule, text in negative]
     samples = [sample for rule in rules for sample in rule.samples]
     (folder / "none.txt").write_text("\n".join([*others, *samples]))
     findings = run_gitleaks(rules, folder, tmp_path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import plant
 from tokenguard.errors import RuleError, UsageError
 from tokenguard.model import Severity
 from tokenguard.model.mint import draw_token
@@ -39,6 +40,7 @@ rules:
         - {literal: '-'}
         - {alphabet: 0123456789XYZ, length: 10}
 """
+CHECKED = MINTED + "        - {checksum: crc32, length: 6}\n"
 
 
 def write(folder: Path, text: str | bytes, name: str = "acme.yaml") -> Path:
@@ -79,6 +81,17 @@ def test_a_token_rule(tmp_path: Path) -> None:
     token = draw_token(rule.token).encode()
     assert rule.regex.fullmatch(token)
     assert not rule.regex.search(token + b"7")
+
+
+def test_a_token_rule_with_a_checksum(tmp_path: Path) -> None:
+    rule = the_rule(tmp_path, CHECKED)
+    assert rule.token is not None
+    assert (rule.token.checksum_length, rule.max_length) == (6, 42)
+    assert rule.random_bits == pytest.approx(156.1, abs=0.1)
+    token = draw_token(rule.token)
+    assert token.endswith(plant.checksum(token[:-6]))
+    assert rule.regex.fullmatch(token.encode())
+    assert not rule.regex.search(token.encode() + b"7")
 
 
 def test_texts_become_one_line(tmp_path: Path) -> None:
@@ -177,6 +190,21 @@ def test_all_faults_of_a_file_are_told(tmp_path: Path) -> None:
         ),
         (MINTED.replace("length: 20", "length: 9000"), ":8: a token of 9016 characters; at most 8192"),
         (MINTED.replace("XYZ", "X0"), ":10: a character stands in the alphabet twice"),
+        (CHECKED.replace("crc32", "crc23"), ":11: no checksum is called 'crc23'; did you mean crc32?"),
+        (CHECKED.replace("crc32", "''"), ":11: 'checksum' is empty"),
+        (CHECKED.replace("length: 6", "length: 7"), ":11: a crc32 checksum has 6 characters, no other number"),
+        (CHECKED.replace(", length: 6", ""), ":11: a part needs 'length'"),
+        (CHECKED.replace("length: 6", "alphabet: hex, length: 6"), ":11: a part is a checksum or an alphabet, not"),
+        (
+            CHECKED.replace("length: 6", "literal: x"),
+            ":11: a part is a literal, or an alphabet and a length, or a checksum",
+        ),
+        (CHECKED + "        - {literal: x}\n", ":11: a checksum is over everything before it and has to be the last"),
+        (CHECKED + "      visible_prefix: 40\n", ":12: only 0 random bits stay hidden; at least 100 must"),
+        (
+            MINTED.partition("        - ")[0] + "        - {checksum: crc32, length: 6}\n",
+            ":8: at least one part must be an alphabet",
+        ),
         (
             MINTED.partition("        - ")[0] + "        - {literal: x}\n",
             ":8: at least one part must be an alphabet",

@@ -40,11 +40,11 @@ def _invariant(text: bytes, alignment: int) -> bytes:
     return encoded[-(-8 * alignment // 6) : 8 * (alignment + len(text)) // 6]
 
 
-def _extended(prefix: bytes, alignment: int) -> set[bytes]:
+def _extended(prefix: bytes, alignment: int) -> tuple[bytes, ...]:
     """Of a prefix that decides one digit too few, those digits together with each that can stand before them."""
     if alignment != 1 or len(prefix) < MIN_PREFIX:
-        return set()
-    return {binascii.b2a_base64(bytes([byte]) + prefix)[1 : 1 + MIN_LITERAL] for byte in range(4)}
+        return ()
+    return tuple(binascii.b2a_base64(bytes([byte]) + prefix)[1 : 1 + MIN_LITERAL] for byte in range(4))
 
 
 class Base64:
@@ -59,7 +59,8 @@ class Base64:
         for alignment in range(3):
             digits = _invariant(prefix, alignment)
             for literal in halves(digits, MIN_LITERAL, _LONGEST_PIECE) or _extended(prefix, alignment):
-                yield from map(Trigger, {literal, literal.translate(_TO_URL_SAFE)})
+                # In one order wherever it runs: what is generated from them is compared.
+                yield from map(Trigger, dict.fromkeys((literal, literal.translate(_TO_URL_SAFE))))
 
     def unwrap(self, data: Data, start: int, end: int) -> Iterator[Unwrapped]:
         """Every likely reading of the digits around the hit; see DigitScript."""

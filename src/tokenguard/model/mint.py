@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import secrets
 
+from tokenguard.model.checksum import checksum_of
 from tokenguard.model.rule import Part, TokenFormat
 
 
 def draw_token(token_format: TokenFormat) -> str:
     """A fresh token of that format, from the operating system's cryptographic random source."""
-    return token_format.prefix + "".join(_draw_part(part) for part in token_format.parts)
+    token = token_format.prefix
+    for part in token_format.parts:
+        token += checksum_of(token.encode()).decode() if part.checksum else _draw_part(part)
+    return token
 
 
 def _draw_part(part: Part) -> str:

@@ -28,11 +28,13 @@ class Severity(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a token after its prefix: fixed text, or `length` characters of `alphabet`."""
+    """One part of a token after its prefix: fixed text, `length` characters of `alphabet`, or the checksum."""
 
     alphabet: str = ""
     length: int = 0
     literal: str = ""
+    checksum: str = ""
+    """Over everything before it, `length` characters (`tokenguard.model.checksum`); only the last part can be one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,11 @@ class TokenFormat:
     def length(self) -> int:
         """Characters in a whole token."""
         return len(self.prefix) + sum(part.length or len(part.literal) for part in self.parts)
+
+    @property
+    def checksum_length(self) -> int:
+        """Characters of the checksum at the end; 0: there is none."""
+        return sum(part.length for part in self.parts[-1:] if part.checksum)
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,66 @@ RULES = (
         ),
         source="rules/keebai.yaml:3",
     ),
+    Rule(
+        id="tokenguard-access-token",
+        title="tokenguard access token",
+        severity=Severity.CRITICAL,
+        pattern="tgd_[0-9A-Za-z]{8}_[0-9A-Za-z]{32}[0-9A-Za-z]{6}(?![0-9A-Za-z])",
+        sieve="tgd_[0-9A-Za-z]{8}_[0-9A-Za-z]{32}[0-9A-Za-z]{6}(?:[^0-9A-Za-z]|\\z)",
+        max_length=51,
+        description="A tokenguard access token acts for its owner in a token store, within its scopes: who has it may be able to create tokens, to revoke other people's, and to read where tokens leaked.",
+        remediation="Revoke it now: `tokenguard revoke --token-stdin --yes` with the token on standard input, or in the store by its visible prefix. That is immediate and for good. Look in the store's audit for what was done with it, create a new token with no more scopes than its use needs, and remove the old one from the history that it leaked in.",
+        token=TokenFormat(
+            prefix="tgd_",
+            parts=(
+                Part(
+                    alphabet="0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                    length=8,
+                ),
+                Part(
+                    literal="_",
+                ),
+                Part(
+                    alphabet="0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+                    length=32,
+                ),
+                Part(
+                    length=6,
+                    checksum="crc32",
+                ),
+            ),
+            visible_prefix=12,
+            random_bits=238.17,
+        ),
+        literal_prefix="tgd_",
+        visible_prefix=12,
+        random_bits=238.17,
+        examples=(
+            "TOKENGUARD_TOKEN={token}",
+            "Authorization: Bearer {token}",
+            "{\"servers\": {\"https://tokens.example.org\": {\"token\": \"{token}\"}}}",
+            "tokenguard login --token {token}",
+            "printf \"\\n{token}\\n\" | tokenguard login --token -",
+            "token=x%0A{token}",
+            "tgd_{token}",
+            "{token}_old",
+            "{token}-{token}",
+        ),
+        negative_examples=(
+            "tgd_...",
+            "tgd_2e9c4D9z",
+            "tgd_2e9c4D9z_...",
+            "tgd_xxxxxxxx_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+            "tgd_00000000_00000000000000000000000000000000000000",
+            "tgd_2e9c4D9z_0123456789abcdefghijABCDEFGHIJKL000000",
+            "{token}a",
+            "{token}0",
+            "{token}Z",
+            "tgd_2e9c4D9z_0123456789abcdefghijABCDEFGHIJKL00000",
+            "tgd_2e9c4D9-0123456789abcdefghijABCDEFGHIJKL0000000",
+        ),
+        source="rules/tokenguard.yaml:3",
+    ),
 )
 
-DIGEST = "sha256:c7b7a4ddb6268e6e8911205881f5d0d8e9750cec6b861fca01658c9eb4cb6250"
+DIGEST = "sha256:88ed9a8d81569e53f230ee77dd80334b468f33c5484df82fe08cc6e928ca911e"

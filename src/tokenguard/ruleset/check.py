@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tokenguard.config.installed import rules_folder
 from tokenguard.errors import RuleError
 from tokenguard.model import Rule
+from tokenguard.model.checksum import checksum_holds
 from tokenguard.model.mint import draw_token
 from tokenguard.ruleset.assemble import load_builtin
 from tokenguard.ruleset.fault import Fault, in_order
@@ -172,7 +173,7 @@ def _secrets(rule: Rule, text: bytes) -> Iterator[bytes]:
     group: int | str = "secret" if "secret" in rule.regex.groupindex else min(rule.regex.groups, 1)
     for match in rule.regex.finditer(text):
         value = match.group(group)
-        if value and _entropy(value) >= rule.min_entropy:
+        if value and _entropy(value) >= rule.min_entropy and checksum_holds(rule.token, value):
             yield value
 
 

@@ -1,7 +1,8 @@
 """Rules for gitleaks: a configuration file that it loads with `--config`.
 
 gitleaks matches with Go's RE2, which has no look-around, no back-references and counts repeats to 1,000. A rule that
-needs one of these is named in a comment and left out: a weaker pattern under the same name would deceive.
+needs one of these is named in a comment and left out: a weaker pattern under the same name would deceive. Only a
+checksum, which no pattern can check, is let go with a comment: without it, look-alikes are found too, and nothing less.
 """
 
 from __future__ import annotations
@@ -28,7 +29,12 @@ def _entry(rule: Rule) -> str:
     pattern = _re2_pattern(rule)
     if pattern is None:
         return f"\n# {rule.id}: not exported, its pattern needs what Go's RE2 does not have."
-    return "\n".join(["", "[[rules]]", *_rule_lines(rule, *pattern), *_allowlist(rule)])
+    return "\n".join(["", *_notes(rule), "[[rules]]", *_rule_lines(rule, *pattern), *_allowlist(rule)])
+
+
+def _notes(rule: Rule) -> Iterator[str]:
+    if rule.token is not None and rule.token.checksum_length:
+        yield f"# {rule.id}: gitleaks cannot check the checksum at the end; it reports look-alikes too."
 
 
 def _rule_lines(rule: Rule, pattern: str, group: int) -> Iterator[str]:

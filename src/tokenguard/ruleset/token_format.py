@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from math import log2
 
 from tokenguard.model import Part, TokenFormat
+from tokenguard.model.checksum import DIGITS
 
 ALPHABETS = {
     "digits": string.digits,
@@ -27,7 +28,7 @@ ALPHABETS = {
 
 
 def pattern_of(token_format: TokenFormat) -> str:
-    r"""The `re` pattern of exactly one token.
+    r"""The `re` pattern of exactly one token; whether its checksum is right, no pattern can say.
 
     Nothing is asked of what stands before: a literal `\n` or `%0A` in front of a token ends in a letter or
     digit and must not hide it. A letter or digit directly after makes the run too long to be a token.
@@ -41,12 +42,12 @@ def sieve_of(token_format: TokenFormat) -> str:
 
 
 def body_of(token_format: TokenFormat) -> str:
-    """The token itself as a pattern, in the syntax that `re`, Hyperscan and RE2 share."""
+    """The token itself as a pattern, in the syntax that `re`, Hyperscan and RE2 share; its checksum may be any."""
     return re.escape(token_format.prefix) + "".join(_part_pattern(part) for part in token_format.parts)
 
 
 def random_bits(parts: Iterable[Part]) -> float:
-    """Bits of entropy in uniformly drawn parts."""
+    """Bits of entropy in uniformly drawn parts; a checksum has none."""
     return round(sum(part.length * log2(len(part.alphabet)) for part in parts if part.alphabet), 2)
 
 
@@ -66,7 +67,7 @@ def hidden_bits(token_format: TokenFormat) -> float:
 def _part_pattern(part: Part) -> str:
     if part.literal:
         return re.escape(part.literal)
-    return f"[{_ranges(part.alphabet)}]{{{part.length}}}"
+    return f"[{_ranges(DIGITS if part.checksum else part.alphabet)}]{{{part.length}}}"
 
 
 def _ranges(alphabet: str) -> str:

@@ -7,12 +7,13 @@ from difflib import get_close_matches
 from tokenguard.config.keys import nearest
 from tokenguard.config.strict_yaml import Node, shown
 from tokenguard.model import Part, TokenFormat
+from tokenguard.model.checksum import CHECKSUMS
 from tokenguard.ruleset.fields import Faults, Fields
 from tokenguard.ruleset.limits import MAX_LENGTH
 from tokenguard.ruleset.token_format import ALPHABETS, hidden_bits, random_bits
 
 _TOKEN_KEYS = ("prefix", "parts", "visible_prefix", "random_bits")
-_PART_KEYS = ("alphabet", "length", "literal")
+_PART_KEYS = ("alphabet", "length", "literal", "checksum")
 _SMALLEST_ALPHABET = 10
 """Fewer characters than that are taken for a misspelt name."""
 _HIDDEN_BITS = 100
@@ -26,7 +27,11 @@ def read_token_section(node: Node, faults: Faults) -> TokenFormat | None:
     fields = Fields(node, _TOKEN_KEYS, faults, "a token section")
     fields.require("prefix", "parts")
     prefix = _token_text(fields, "prefix")
-    parts = tuple(_part(part, faults) for part in fields.nodes("parts"))
+    nodes = fields.nodes("parts")
+    parts = tuple(_part(part, faults) for part in nodes)
+    for part, where in zip(parts, nodes[:-1], strict=False):
+        if part.checksum:
+            faults.add(where.where, "a checksum is over everything before it and has to be the last part")
     visible_prefix = fields.integer("visible_prefix") if "visible_prefix" in fields else len(prefix)
     stated_bits = fields.number("random_bits")
     if len(faults.found) > before:
@@ -39,14 +44,28 @@ def read_token_section(node: Node, faults: Faults) -> TokenFormat | None:
 def _part(node: Node, faults: Faults) -> Part:
     fields = Fields(node, _PART_KEYS, faults, "a part")
     if "literal" in fields:
-        if "alphabet" in fields or "length" in fields:
-            fields.fault("literal", "a part is a literal, or an alphabet and a length, not both")
+        if any(key in fields for key in ("alphabet", "length", "checksum")):
+            fields.fault("literal", "a part is a literal, or an alphabet and a length, or a checksum and a length")
         return Part(literal=_token_text(fields, "literal"))
+    if "checksum" in fields:
+        return _checksum(fields)
     fields.require("alphabet", "length")
     length = fields.integer("length")
     if length == 0:
         fields.fault("length", "'length' must be at least 1")
     return Part(alphabet=_alphabet(fields), length=length or 0)
+
+
+def _checksum(fields: Fields) -> Part:
+    if "alphabet" in fields:
+        fields.fault("alphabet", "a part is a checksum or an alphabet, not both; a checksum is written in base62")
+    fields.require("length")
+    name, length = fields.text("checksum"), fields.integer("length")
+    if name and name not in CHECKSUMS:
+        fields.fault("checksum", f"no checksum is called {shown(name)}; {nearest(name, CHECKSUMS)}")
+    elif name and length is not None and length != CHECKSUMS[name]:
+        fields.fault("length", f"a {name} checksum has {CHECKSUMS[name]} characters, no other number")
+    return Part(checksum=name, length=length or 0)
 
 
 def _alphabet(fields: Fields) -> str:

@@ -1,7 +1,8 @@
 """Stage 2: for each hit of stage 1, Python's `re` on the stretch that the rule's longest match allows.
 
 The outcome is what `re.finditer` would give on the whole blob: each search starts at the end of the last match or, if
-that lies further back, at the longest match's length before the hit.
+that lies further back, at the longest match's length before the hit. Where a token's checksum is wrong there is no
+match, and the search goes on at the next byte.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ class Refiner:
                 continue
             begin = max(resume, hit.end - rule.max_length - 1, 0)
             limit = min(size, hit.end + rule.max_length + _LOOKAHEAD)
-            match = _first(rule.regex, data, begin, hit.end, limit)
+            match = _first(rule, data, begin, hit.end, limit)
             if match is None:
                 self._next[hit.index] = base + hit.end
                 continue
@@ -61,7 +62,19 @@ class Refiner:
                 yield found
 
 
-def _first(
+def _first(rule: Rule, data: bytes | bytearray, begin: int, end: int, limit: int) -> re.Match[bytes] | None:
+    """The first match that begins in data[begin:end], its checksum right where it has one."""
+    match = _shaped(rule.regex, data, begin, end, limit)
+    if match is None or rule.token is None or not rule.token.checksum_length:
+        return match
+    from tokenguard.model.checksum import checksum_holds  # start-up time: a clean commit comes to no token
+
+    while match is not None and not checksum_holds(rule.token, match.group()):
+        match = _shaped(rule.regex, data, match.start() + 1, end, limit)
+    return match
+
+
+def _shaped(
     pattern: re.Pattern[bytes], data: bytes | bytearray, begin: int, end: int, limit: int
 ) -> re.Match[bytes] | None:
     """The first match that begins in data[begin:end]; of hits side by side, no place is tried twice."""
