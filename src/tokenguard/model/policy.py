@@ -18,6 +18,8 @@ class RateLimit:
 
     requests: int
     seconds: int
+    sliding: bool = False
+    """Counted back from each request, not from fixed moments."""
 
 
 @dataclass(frozen=True, slots=True)
