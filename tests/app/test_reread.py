@@ -137,7 +137,7 @@ def test_every_place_of_a_repository(tmp_path: Path, fresh_token: Fresh, rereade
     """Objects that nothing reaches, messages, people, tags, refs, names, git's own files, repositories inside."""
     tokens = [fresh_token(KEEBAI) for _ in range(9)]
     builder = RepositoryBuilder(tmp_path / "top")
-    builder.commit({"a.env": tokens[0], "deep/er/b.zip": zipped(tokens[1])})
+    builder.commit({"a.env": tokens[0].encode(), "deep/er/b.zip": zipped(tokens[1])})
     builder.commit({"a.env": None, "deep/er/b.zip": None}, f"message {tokens[2]}")
     builder.run("tag", "-a", "-m", f"tag {tokens[3]}", "v1")
     builder.run("branch", f"branch-{tokens[4]}")
