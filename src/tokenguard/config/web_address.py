@@ -1,0 +1,60 @@
+"""The address of an API: where a token may be sent to at all.
+
+Strict on purpose: an address that two parsers could read differently could send a token to the wrong host.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ADDRESS = re.compile(
+    r"(?P<scheme>https?)://"
+    r"(?P<host>[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+    r"(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>(?:/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*)"
+)
+_LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}|\[::1\]|localhost")
+
+
+@dataclass(frozen=True, slots=True)
+class WebAddress:
+    """Scheme, host and port, and the path below which an API stands."""
+
+    origin: str
+    """`https://host` or `https://host:port`, in lower case."""
+    path: str = ""
+    """Empty, or with a slash at its start and none at its end."""
+
+    def __str__(self) -> str:
+        return self.origin + self.path
+
+    @property
+    def name(self) -> str:
+        """Host and port, for people."""
+        return self.origin.partition("://")[2]
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is https."""
+        return self.origin.startswith("https://")
+
+
+def web_address(text: str) -> WebAddress:
+    """The address that `text` is: https, or http to this machine itself; no login, query or fragment.
+
+    ValueError says what is wrong; it never repeats the text, which may hold a password.
+    """
+    found = _ADDRESS.fullmatch(text)
+    if found is None:
+        if "@" in text:
+            raise ValueError("a URL with a login in it; name the token's variable or file instead")
+        raise ValueError("not a URL such as https://api.example.org (host names in ASCII, no query, no fragment)")
+    scheme, host, port, path = found["scheme"], found["host"].lower(), found["port"], found["path"].rstrip("/")
+    if port and not 0 < int(port) < 1 << 16:
+        raise ValueError("a URL whose port is none")
+    if scheme == "http" and not _LOOPBACK.fullmatch(host):
+        raise ValueError("plain http would show the token to the network; only https, or http to this machine itself")
+    if any(part in {".", ".."} for part in path.split("/")):
+        raise ValueError("a URL whose path has . or .. in it")
+    return WebAddress(f"{scheme}://{host}{f':{port}' if port else ''}", path)
