@@ -1,0 +1,45 @@
+"""What is to be told to the world outside: a row, written in the transaction of what it tells of.
+
+Whoever delivers reads the rows later, at least once each; receivers tell repetitions apart by the row's id.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from sqlalchemy import Connection, insert
+
+from tokenguard.store.context import Context
+from tokenguard.store.tables import outbox
+
+Payload: TypeAlias = Mapping[str, object]
+"""JSON values. Never a token, nor its hash."""
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    TOKENS_REVOKED = "tokens.revoked"
+    """To an owner: these tokens of theirs were revoked."""
+    LEAKS_FOUND = "leaks.found"
+    """To an owner: these tokens of theirs were seen where they do not belong, for the first time or again."""
+
+
+def put(connection: Connection, context: Context, kind: Kind, payloads: Iterable[Payload], at: int) -> None:
+    """Have each of `payloads` delivered, from `at` (microseconds) on."""
+    rows = [
+        {
+            "id": context.new_id("out"),
+            "at": at,
+            "kind": str(kind),
+            "payload": json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
+            "attempts": 0,
+            "next_at": at,
+        }
+        for payload in payloads
+    ]
+    if rows:
+        connection.execute(insert(outbox), rows)
