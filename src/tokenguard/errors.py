@@ -13,6 +13,7 @@ a finding: all of these are values, not exceptions (see `tokenguard.model`).
     └── OperationError        asked for rightly, but it could not be done (exit 3)
         ├── GitError          git is missing, too old, or failed as a whole
         ├── OutputError       the report could not be written
+        ├── JournalError      the journal of revocations cannot be read or written
         └── StoreError        a token store is missing, broken or too new for this program
             └── UnavailableError  it does not answer now: ask again
 
@@ -96,6 +97,10 @@ class GitError(OperationError):
 
 class OutputError(OperationError):
     """A report could not be written."""
+
+
+class JournalError(OperationError):
+    """The journal of revocations cannot be read or written: nothing is sent then."""
 
 
 class StoreError(OperationError):

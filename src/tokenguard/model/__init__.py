@@ -20,14 +20,14 @@ if TYPE_CHECKING:
         Suppressed,
         SuppressedBy,
     )
-    from tokenguard.model.report import Coverage, Problem, Report, State
+    from tokenguard.model.report import Coverage, Problem, Report, Revocation, State
     from tokenguard.model.rule import Part, Rule, RuleSet, Severity, TokenFormat
     from tokenguard.model.secret import Secret
 
 _HOMES = {
     "blob": ("Blob", "Origin", "Reader", "Skipped"),
     "finding": ("Allowance", "Finding", "Location", "Match", "Position", "Status", "Suppressed", "SuppressedBy"),
-    "report": ("Coverage", "Problem", "Report", "State"),
+    "report": ("Coverage", "Problem", "Report", "Revocation", "State"),
     "rule": ("Part", "Rule", "RuleSet", "Severity", "TokenFormat"),
     "secret": ("Secret",),
 }
@@ -46,6 +46,7 @@ __all__ = [
     "Problem",
     "Reader",
     "Report",
+    "Revocation",
     "Rule",
     "RuleSet",
     "Secret",

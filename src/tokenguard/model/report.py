@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tokenguard.model.blob import Skipped
     from tokenguard.model.finding import Finding, Suppressed
     from tokenguard.model.rule import Rule
+    from tokenguard.model.token import Outcome
 
 
 class State(Enum):
@@ -42,6 +43,19 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Revocation:
+    """What became of one token whose revocation was asked for, and sent."""
+
+    fingerprint: str
+    """The finding's."""
+    issuer: str
+    """Its name, as people know it."""
+    outcome: Outcome
+    at: str
+    """When the outcome was known, RFC 3339 in UTC."""
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """The outcome of one scan. `rules` are those that were searched for (reports describe them)."""
 
@@ -54,6 +68,7 @@ class Report:
     suppressed: tuple[Suppressed, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     errors: tuple[Problem, ...] = ()
+    revocations: tuple[Revocation, ...] = ()
     rules: tuple[Rule, ...] = field(default=(), repr=False)
 
     @property

@@ -72,5 +72,15 @@ class Secret:
             inner = hashlib.sha256(self._value).digest()
         else:
             inner = hashlib.scrypt(self._value, salt=_FINGERPRINT_DOMAIN, **_SCRYPT)
-        named = b"\0".join((_FINGERPRINT_DOMAIN, rule_id.encode(), inner))
-        return hashlib.sha256(named).hexdigest()[:32]
+        return _named(rule_id, inner)
+
+
+def fingerprint_of_hash(rule_id: str, token_sha256: str) -> str:
+    """The fingerprint of a secret of at least 100 random bits whose token hash is known."""
+    return _named(rule_id, bytes.fromhex(token_sha256))
+
+
+def _named(rule_id: str, inner: bytes) -> str:
+    from hashlib import sha256
+
+    return sha256(b"\0".join((_FINGERPRINT_DOMAIN, rule_id.encode(), inner))).hexdigest()[:32]

@@ -1,0 +1,126 @@
+"""The ways to whoever can revoke: an issuer for suspects that a scan found, a token service for what a person names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from tokenguard.model.rule import Rule
+from tokenguard.model.secret import Secret
+from tokenguard.model.service import TokenService
+from tokenguard.model.token import LeakPlace, Outcome, Target, TargetResult
+from tokenguard.respond.intent import Intent
+from tokenguard.respond.issuer import Issuer, Suspect
+
+NEEDS_TOKEN = "pending: needs the token"  # noqa: S105 - a message
+"""What is said where an issuer wants the value and its location no longer holds it."""
+
+ReadAgain = Callable[[Intent], Secret | None]
+"""Gives the value of an intent's token from where it was found; None: it is not there any more."""
+
+
+class Channel(Protocol):
+    """One way; it does not raise for what an issuer says, or does not say."""
+
+    name: str
+    batch: int
+    """How many intents may be asked about at once."""
+
+    def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
+        """Kill each; a result each, in their order. All of them have the same reason."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerChannel:
+    """The way to an issuer, by what a scan or a report knows of a token."""
+
+    issuer: Issuer
+    rules: Mapping[str, Rule]
+    read_again: ReadAgain
+    batch: int = 1000
+
+    @property
+    def name(self) -> str:
+        """The issuer's."""
+        return self.issuer.name
+
+    def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
+        """As the Protocol says. Where the value was wanted and is gone, the result says that it is."""
+        watches = [_Watch(intent, self.read_again) for intent in intents]
+        suspects = [
+            suspect(intent, self.rules[intent.rule_id], watch) for intent, watch in zip(intents, watches, strict=True)
+        ]
+        results = self.issuer.revoke(suspects, reason=intents[0].reason, dry_run=dry_run)
+        return [
+            TargetResult(result.target_index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN)
+            if watch.gone and not result.outcome.dead
+            else result
+            for result, watch in zip(results, watches, strict=True)
+        ]
+
+
+@dataclass(slots=True)
+class _Watch:
+    """Reads a token again when it is asked for, and remembers only that it was not there."""
+
+    intent: Intent
+    read_again: ReadAgain
+    gone: bool = field(default=False)
+
+    def __call__(self) -> Secret | None:
+        secret = self.read_again(self.intent)
+        self.gone = secret is None
+        return secret
+
+
+def suspect(intent: Intent, rule: Rule, secret: Callable[[], Secret | None]) -> Suspect:
+    """An intent as its issuer sees it."""
+    first = intent.locations[0] if intent.locations else None
+    place = LeakPlace(
+        source="tokenguard",
+        path=first.path if first else "",
+        commit=(first.commit or "") if first else "",
+        seen_at=datetime.now(UTC),
+    )
+    return Suspect(rule, intent.fingerprint, intent.prefix, intent.token_sha256, secret, place)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceChannel:
+    """The way to a token store, by what a person named: an id, a hash, a visible prefix, or the token itself."""
+
+    name: str
+    service: TokenService
+    tokens: Mapping[str, Secret] = field(default_factory=dict, repr=False)
+    """Tokens that were handed over just now, by the identity of their intents; gone with the process."""
+    batch: int = 1000
+
+    def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
+        """As the Protocol says."""
+        targets = [self._target(intent) for intent in intents]
+        sent = [(index, target) for index, target in enumerate(targets) if target is not None]
+        results = [TargetResult(index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN) for index in range(len(targets))]
+        if sent:
+            answers = self.service.revoke(
+                [target for _, target in sent],
+                reason=intents[0].reason,
+                all_matching=intents[0].all_matching,
+                dry_run=dry_run,
+            )
+            for (index, _), answer in zip(sent, answers, strict=True):
+                results[index] = answer
+        return results
+
+    def _target(self, intent: Intent) -> Target | None:
+        if intent.token_id:
+            return Target(id=intent.token_id)
+        if (token := self.tokens.get(intent.identity)) is not None:
+            return Target(token=token)
+        if intent.token_sha256:
+            return Target(token_sha256=intent.token_sha256)
+        if intent.prefix and not intent.fingerprint:
+            return Target(prefix=intent.prefix, family=intent.rule_id or None)
+        return None
