@@ -134,13 +134,9 @@ class Http:
             "Accept-Encoding": "identity",
             "User-Agent": f"tokenguard/{__version__}",
         }
-        try:
-            return requests.Request(
-                method, f"{self.address}{path}", headers=always | dict(headers), data=body
-            ).prepare()
-        except (requests.RequestException, ValueError):
-            pass
-        # Outside of the handler: the library's exception shows the header, and would hang on to ours as its context.
+        # Before the library looks, whose exception shows the header and would hang on to ours as its context.
+        if all(_FIELD.fullmatch(value) for value in headers.values()):
+            return requests.Request(method, f"{self.address}{path}", always | dict(headers), data=body).prepare()
         raise ConfigError(f"{self.address.name}: the token has characters that cannot be sent")
 
     def _attempt(
