@@ -16,6 +16,7 @@ from tokenguard.model import (
     Part,
     Problem,
     Report,
+    Revocation,
     Rule,
     Secret,
     Severity,
@@ -25,6 +26,7 @@ from tokenguard.model import (
     SuppressedBy,
     TokenFormat,
 )
+from tokenguard.model.token import Outcome
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
 
@@ -71,6 +73,7 @@ def fixed_report() -> Report:
     key = _finding(KEEBAI, "kbai_pk_a1b2", "5f" * 16, token_sha256="0d" * 32, locations=_history())
     password = _finding(GENERIC, "", "c0" * 16, locations=(Location("files", "etc/app.conf", 7, 10, 7, 21),))
     allowed = replace(key, locations=(Location("files", "docs/example.md", 2, 1, 2, 73),))
+    key = replace(key, status=Status.REVOKED)
     changed = replace(password, locations=(Location("commits", "tests/data.ini", 1, 10, 1, 21, commit="be" * 20),))
     return Report(
         version="0.1.0",
@@ -83,6 +86,10 @@ def fixed_report() -> Report:
         ),
         skipped=(Skipped("secret/locked.env", "permission denied; run it as the owner"),),
         errors=(Problem("git_failed", "HEAD~3", "object missing; fetch the whole history"),),
+        revocations=(
+            Revocation(key.fingerprint, "tokens.example.org", Outcome.REVOKED, "2026-03-30T22:00:00Z"),
+            Revocation(password.fingerprint, "api.example.org:8443", Outcome.UNREACHABLE, "2026-03-30T22:00:01Z"),
+        ),
         rules=(KEEBAI, GENERIC),
     )
 
@@ -115,6 +122,7 @@ def hostile_report() -> Callable[[str], Report]:
             ),
             skipped=(Skipped(text, text),),
             errors=(Problem("failed", text, text),),
+            revocations=(Revocation(finding.fingerprint, text, Outcome.REFUSED, text),),
             rules=(rule,),
         )
 

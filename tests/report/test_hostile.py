@@ -107,7 +107,15 @@ def test_json_gives_every_text_back(hostile_report: HostileReport, render: Rende
 @given(ANYTHING)
 def test_csv_gives_every_text_back(hostile_report: HostileReport, render: Render, text: str) -> None:
     rows = list(csv.DictReader(io.StringIO(render("csv", hostile_report(text)), newline="")))
-    assert [row["kind"] for row in rows] == ["finding", "suppressed", "suppressed", "skipped", "error", "summary"]
+    assert [row["kind"] for row in rows] == [
+        "finding",
+        "suppressed",
+        "suppressed",
+        "revocation",
+        "skipped",
+        "error",
+        "summary",
+    ]
     for column in ("path", "author", "ref", "commit", "title"):
         assert rows[0][column].removeprefix("'") == shown(text).removeprefix("'")
     assert all(set(row) == set(COLUMNS) for row in rows)
@@ -179,7 +187,7 @@ def _check_page(text: str, written: str) -> None:
     page = _Tags(cmarkgfm.github_flavored_markdown_to_html(written, options=cmarkgfm.Options.CMARK_OPT_UNSAFE))
     assert page.tags <= TABLE_TAGS
     assert "@" not in page.rest
-    assert written.count("\n### ") == (5 if text else 4)  # the last section is the remediation
+    assert written.count("\n### ") == (6 if text else 5)  # the last section is the remediation
     if text and "`" not in text and "|" not in text and shown(text).strip() == shown(text) != "":
         assert page.code.count(shown(text)) >= 8
 

@@ -1,4 +1,4 @@
-"""The csv format (RFC 4180, UTF-8): a row a location, then rows for what was suppressed and not read, then the state.
+"""The csv format (RFC 4180, UTF-8): a row a location, then rows for what was suppressed, revoked, not read; the state.
 
 A cell that a spreadsheet could take for a formula starts with an apostrophe; so does one that started with one already.
 """
@@ -49,8 +49,11 @@ COLUMNS = (
     "reason",
     "expires",
     "in_change",
+    "issuer",
+    "outcome",
+    "at",
 )
-"""`kind` is finding, suppressed, skipped, error or summary; the last row is the summary."""
+"""`kind` is finding, suppressed, revocation, skipped, error or summary; the last row is the summary."""
 
 # Also the full-width forms, which some spreadsheets fold to these.
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
@@ -80,6 +83,7 @@ def _rows(report: Report) -> Iterator[_Row]:
         }
         for location in suppressed.finding.locations:
             yield {**allowance, **_finding(suppressed.finding), **_location(location)}
+    yield from _revocations(report)
     for skipped in report.skipped:
         yield {"kind": "skipped", "path": skipped.what, "reason": skipped.why}
     for error in report.errors:
@@ -98,6 +102,19 @@ def _finding(finding: Finding) -> _Row:
         "fingerprint": finding.fingerprint,
         "status": finding.status.value,
     }
+
+
+def _revocations(report: Report) -> Iterator[_Row]:
+    findings = {finding.fingerprint: finding for finding in report.findings}
+    for revocation in report.revocations:
+        finding = findings.get(revocation.fingerprint)
+        outcome: _Row = {
+            "fingerprint": revocation.fingerprint,
+            "issuer": revocation.issuer,
+            "outcome": revocation.outcome.value,
+            "at": revocation.at,
+        }
+        yield {"kind": "revocation", **(_finding(finding) if finding is not None else {}), **outcome}
 
 
 def _location(location: Location) -> _Row:

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokenguard.model.finding import Status
 from tokenguard.model.rule import Severity
 from tokenguard.report.escape import shown
 from tokenguard.report.place import places
+from tokenguard.report.revocation import by_fingerprint, words
 from tokenguard.report.summary import counted, summary, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import TextIO
 
-    from tokenguard.model.finding import Suppressed
-    from tokenguard.model.report import Report
+    from tokenguard.model.finding import Finding, Suppressed
+    from tokenguard.model.report import Report, Revocation
     from tokenguard.report.format import Options
     from tokenguard.report.place import Place
 
@@ -43,9 +45,10 @@ def write(report: Report, out: TextIO, _options: Options) -> None:
 
 
 def _commands(report: Report) -> Iterator[str]:
+    revocations = by_fingerprint(report)
     for finding in worst_first(report):
         for place in places(finding):
-            yield _annotation(place)
+            yield _annotation(place, revocations.get(finding.fingerprint, []))
     for suppressed in report.suppressed:
         if suppressed.in_change:
             yield _allowed(suppressed)
@@ -56,15 +59,22 @@ def _commands(report: Report) -> Iterator[str]:
     yield _command("notice", summary(report), {"title": "tokenguard"})
 
 
-def _annotation(place: Place) -> str:
+def _annotation(place: Place, revocations: list[Revocation]) -> str:
     finding, first = place.finding, place.first
     more = len(place.locations) - 1
     also = f", and at {counted(more, 'more location')} under this path" if more else ""
     commit = f", commit {_clipped(first.commit)}" if first.commit else ""
     where = "" if place.is_file else f" in {place.path} {_clipped(first.blob or '')}".rstrip()
-    text = f"{_clipped(finding.title)}: {_clipped(finding.redacted)}{where}{commit}{also} ({finding.fingerprint})"
+    token = f"{_clipped(finding.title)}: {_clipped(finding.redacted)}{where}{commit}{also} ({finding.fingerprint})"
+    text = token + _fate(finding, revocations)
     title = {"title": f"{_clipped(finding.rule_id)} ({finding.severity.value})"}
     return _command(_COMMANDS[finding.severity], text, {**_region(place), **title})
+
+
+def _fate(finding: Finding, revocations: list[Revocation]) -> str:
+    """Whether the token lives, where that was asked."""
+    status = "" if finding.status is Status.UNVERIFIED else f"; status {finding.status.value}"
+    return status + "".join(f"; {words(each)} at {_clipped(each.issuer)}" for each in revocations)
 
 
 def _region(place: Place) -> dict[str, str | int]:

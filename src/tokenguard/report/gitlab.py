@@ -15,6 +15,7 @@ from tokenguard.report.escape import octets, shown
 from tokenguard.report.json_encoding import encode
 from tokenguard.report.markup import code, prose
 from tokenguard.report.place import places
+from tokenguard.report.revocation import by_fingerprint, words
 from tokenguard.report.summary import counted
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from tokenguard.model.finding import Location
-    from tokenguard.model.report import Report
+    from tokenguard.model.report import Report, Revocation
     from tokenguard.model.rule import Rule
     from tokenguard.report.format import Options
     from tokenguard.report.place import Place
@@ -40,11 +41,12 @@ _MAX_PROSE = 7000
 def write(report: Report, out: TextIO, options: Options) -> None:
     """Write the report; a time that the options do not have is the time of writing."""
     rules = {rule.id: rule for rule in report.rules}
+    revocations = by_fingerprint(report)
     document = {
         "version": VERSION,
         "scan": _scan(report, options),
         "vulnerabilities": [
-            _vulnerability(place, rules.get(finding.rule_id))
+            _vulnerability(place, rules.get(finding.rule_id), revocations.get(finding.fingerprint, []))
             for finding in report.findings
             for place in places(finding)
         ],
@@ -88,7 +90,7 @@ def _messages(report: Report) -> Iterable[dict[str, str]]:
         yield {"level": "info", "value": f"{counted(len(report.suppressed), 'finding')} suppressed"}
 
 
-def _vulnerability(place: Place, rule: Rule | None) -> dict[str, Any]:
+def _vulnerability(place: Place, rule: Rule | None, revocations: list[Revocation]) -> dict[str, Any]:
     finding = place.finding
     description = rule.description if rule and rule.description else finding.title
     vulnerability = {
@@ -111,7 +113,7 @@ def _vulnerability(place: Place, rule: Rule | None) -> dict[str, Any]:
         ],
         "location": _location(place),
         "raw_source_code_extract": finding.redacted,
-        "details": _details(place),
+        "details": _details(place, revocations),
     }
     if rule and rule.remediation:
         vulnerability["solution"] = prose(rule.remediation, limit=_MAX_PROSE)
@@ -140,12 +142,13 @@ def _commit(location: Location) -> dict[str, str]:
     return {key: value for key, value in known.items() if value}
 
 
-def _details(place: Place) -> dict[str, Any]:
+def _details(place: Place, revocations: list[Revocation]) -> dict[str, Any]:
     finding, first = place.finding, place.first
     texts = {
         "fingerprint": ("Fingerprint", finding.fingerprint),
         "token_sha256": ("SHA-256 of the token", finding.token_sha256),
         "status": ("Status", finding.status.value),
+        "revocation": ("Revocation", ", ".join(f"{words(each)} at {each.issuer}, {each.at}" for each in revocations)),
         "locations": ("Locations under this path", str(len(place.locations))),
         "ref": ("Ref", first.ref),
         "via": ("Wrapped in", " > ".join(first.via)),

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from tokenguard.model.finding import Finding, Location, Suppressed
-    from tokenguard.model.report import Report
+    from tokenguard.model.report import Report, Revocation
     from tokenguard.report.format import Options
 
 name = "json"
@@ -36,7 +36,7 @@ def document(report: Report) -> dict[str, Any]:
         "errors": [{"code": error.code, "what": error.what, "why": error.why} for error in report.errors],
         "findings": [finding_object(finding) for finding in report.findings],
         "suppressed": [_suppressed_object(suppressed) for suppressed in report.suppressed],
-        "revocations": [],
+        "revocations": [_revocation_object(revocation) for revocation in report.revocations],
     }
 
 
@@ -85,6 +85,15 @@ def _coverage(report: Report) -> dict[str, int]:
         "suppressed": len(report.suppressed),
         "samples": report.coverage.samples,
         "remembered": report.coverage.remembered,
+    }
+
+
+def _revocation_object(revocation: Revocation) -> dict[str, str]:
+    return {
+        "fingerprint": revocation.fingerprint,
+        "issuer": revocation.issuer,
+        "outcome": revocation.outcome.value,
+        "at": revocation.at,
     }
 
 

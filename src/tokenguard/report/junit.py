@@ -7,13 +7,14 @@ from xml.etree import ElementTree as ET
 
 from tokenguard.report.escape import flowed, shown
 from tokenguard.report.place import places
+from tokenguard.report.revocation import by_fingerprint, words
 from tokenguard.report.summary import counted, summary
 
 if TYPE_CHECKING:
     from typing import TextIO
 
     from tokenguard.model.finding import Finding, Location, Suppressed
-    from tokenguard.model.report import Report
+    from tokenguard.model.report import Report, Revocation
     from tokenguard.report.format import Options
     from tokenguard.report.place import Place
 
@@ -24,7 +25,12 @@ _COMPLETENESS = "everything that was asked for was read"
 
 def write(report: Report, out: TextIO, _options: Options) -> None:
     """Write one suite; a clean scan is one passed case, since some readers refuse an empty suite."""
-    cases = [_failure(report, place) for finding in report.findings for place in places(finding)]
+    revocations = by_fingerprint(report)
+    cases = [
+        _failure(report, place, revocations.get(finding.fingerprint, []))
+        for finding in report.findings
+        for place in places(finding)
+    ]
     cases += [_skip(suppressed) for suppressed in report.suppressed]
     cases.append(_completeness(report))
     suite = ET.Element("testsuite", _counts(cases), name="tokenguard")
@@ -48,7 +54,7 @@ def _case(finding: Finding, path: str) -> ET.Element:
     return ET.Element("testcase", classname=f"tokenguard.{shown(finding.rule_id)}", name=title)
 
 
-def _failure(report: Report, place: Place) -> ET.Element:
+def _failure(report: Report, place: Place, revocations: list[Revocation]) -> ET.Element:
     finding = place.finding
     case = _case(finding, place.path)
     if place.is_file:
@@ -56,8 +62,13 @@ def _failure(report: Report, place: Place) -> ET.Element:
         case.set("line", str(place.first.line))
     title = f"{finding.severity.value}: {shown(finding.title)} {shown(finding.redacted)}"
     failure = ET.SubElement(case, "failure", type=shown(finding.rule_id), message=title)
-    failure.text = "\n".join([f"fingerprint {finding.fingerprint}", *_lines(place), *_remedy(report, finding)])
+    about = [f"fingerprint {finding.fingerprint}", f"status {finding.status.value}"]
+    failure.text = "\n".join([*about, *_fate(revocations), *_lines(place), *_remedy(report, finding)])
     return case
+
+
+def _fate(revocations: list[Revocation]) -> list[str]:
+    return [f"revocation: {words(each)} at {shown(each.issuer)}, {shown(each.at)}" for each in revocations]
 
 
 def _lines(place: Place) -> list[str]:

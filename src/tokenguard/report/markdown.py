@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tokenguard.model.report import State
 from tokenguard.report.markup import code, prose
 from tokenguard.report.place import spread
+from tokenguard.report.revocation import words
 from tokenguard.report.summary import counted, summary, worst_first
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 name = "markdown"
 
-_FINDING_COLUMNS = ("severity", "rule", "token", "where", "fingerprint")
+_FINDING_COLUMNS = ("severity", "rule", "token", "status", "where", "fingerprint")
+_REVOCATION_COLUMNS = ("outcome", "rule", "token", "issuer", "at")
 _SUPPRESSED_COLUMNS = ("rule", "token", "where", "by", "reason", "expires")
 _MAX_BYTES = 900_000
 """Of the list rows together; the rest takes little."""
@@ -58,6 +60,7 @@ def _tables(report: Report) -> Iterator[tuple[str, Sequence[str], Iterable[str],
     number = len(report.errors) + len(report.skipped)
     yield "Incomplete: this was not read", ("what", "which", "why"), _not_read(report), number
     yield "Findings", _FINDING_COLUMNS, map(_finding, worst_first(report)), len(report.findings)
+    yield "Revocations", _REVOCATION_COLUMNS, _revocations(report), len(report.revocations)
     change = [item for item in report.suppressed if item.in_change]
     title = "Allowed by this very change: review these"
     yield title, _SUPPRESSED_COLUMNS, map(_suppressed, change), len(change)
@@ -96,10 +99,20 @@ def _finding(finding: Finding) -> str:
             f"**{finding.severity.value}**",
             code(finding.rule_id),
             _text(finding.redacted),
+            finding.status.value,
             _where(finding.locations),
             code(finding.fingerprint),
         ],
     )
+
+
+def _revocations(report: Report) -> Iterator[str]:
+    tokens = {finding.fingerprint: finding for finding in report.findings}
+    for each in report.revocations:
+        finding = tokens.get(each.fingerprint)
+        outcome = words(each) if each.outcome.dead else f"**{words(each)}**"
+        rule, token = (finding.rule_id, finding.redacted) if finding else ("", each.fingerprint)
+        yield _row([outcome, code(rule), _text(token), _text(each.issuer), _text(each.at)])
 
 
 def _suppressed(suppressed: Suppressed) -> str:

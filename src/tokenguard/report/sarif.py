@@ -14,6 +14,7 @@ from tokenguard.model.report import State
 from tokenguard.report.escape import octets, shown
 from tokenguard.report.json_encoding import encode
 from tokenguard.report.place import places
+from tokenguard.report.revocation import by_fingerprint
 from tokenguard.report.sarif_rules import level, message, rule_objects
 from tokenguard.report.summary import counted
 from tokenguard.report.uri import is_below_root, reference
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from tokenguard.model.finding import Finding, Location, Suppressed
-    from tokenguard.model.report import Report
+    from tokenguard.model.report import Report, Revocation
     from tokenguard.report.format import Options
     from tokenguard.report.place import Place
 
@@ -99,11 +100,14 @@ def _utc(seconds: float) -> str:
 
 def _results(report: Report, index: dict[str, int]) -> Iterator[dict[str, Any]]:
     seen: dict[tuple[str, str], int] = {}
+    revocations = by_fingerprint(report)
     for finding, suppressed in _all_findings(report):
         for place in places(finding):
             key = (finding.fingerprint, place.path)
             seen[key] = seen.get(key, 0) + 1
             result = _result(place, index[finding.rule_id], ordinal=seen[key])
+            if revoked := revocations.get(finding.fingerprint):
+                result["properties"]["revocations"] = [_revocation(each) for each in revoked]
             if suppressed:
                 result["suppressions"] = [_suppression(suppressed)]
             yield result
@@ -195,6 +199,10 @@ def _origin(location: Location) -> dict[str, Any]:
         "command": location.command,
     }
     return {key: value for key, value in origin.items() if value is not None}
+
+
+def _revocation(revocation: Revocation) -> dict[str, str]:
+    return {"issuer": revocation.issuer, "outcome": revocation.outcome.value, "at": revocation.at}
 
 
 def _suppression(suppressed: Suppressed) -> dict[str, Any]:

@@ -39,12 +39,18 @@ def summary(report: Report) -> str:
         found if report.findings else "no findings",
         _read(report),
         counted(report.coverage.samples, "published sample") if report.coverage.samples else "",
+        _revoked(report),
         f"{len(report.suppressed):,} suppressed" if report.suppressed else "",
         f"{len(report.skipped):,} not read" if report.skipped else "",
         counted(len(report.errors), "error") if report.errors else "",
         f"state {report.state.value}",
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _revoked(report: Report) -> str:
+    dead = sum(revocation.outcome.dead for revocation in report.revocations)
+    return f"{dead:,} of {len(report.revocations):,} revoked" if report.revocations else ""
 
 
 def _read(report: Report) -> str:

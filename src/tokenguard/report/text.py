@@ -52,6 +52,7 @@ class _Page:
         """Blocks of lines; empty where there is nothing to say."""
         for finding in worst_first(self._report):
             yield self._finding(finding)
+        yield self._revocations()
         yield self._remedies()
         change = [item for item in self._report.suppressed if item.in_change]
         yield self._suppressed("Allowed by this very change, to be reviewed", change, _ALARM)
@@ -68,6 +69,22 @@ class _Page:
         title = f"{_text(finding.title)}  {self._paint(_text(finding.redacted), _BOLD)}"
         about = f"{_text(finding.rule_id)}, {finding.status.value}, fingerprint {finding.fingerprint}"
         return [f"{severity}  {title}", _INDENT + about, *_locations(finding.locations)]
+
+    def _revocations(self) -> list[str]:
+        report = self._report
+        if not report.revocations:
+            return []
+        from tokenguard.report.revocation import words  # start-up time: most scans revoke nothing
+
+        tokens = {finding.fingerprint: finding for finding in report.findings}
+        lines = [self._paint(f"Revocations ({len(report.revocations):,})", _BOLD)]
+        for each in report.revocations:
+            finding = tokens.get(each.fingerprint)
+            token = f"{_text(finding.rule_id)}  {_text(finding.redacted)}" if finding else each.fingerprint
+            outcome = f"{words(each):<15}"
+            painted = outcome if each.outcome.dead else self._paint(outcome, _ALARM)
+            lines.append(f"{_INDENT}{painted}  {token}  at {_text(each.issuer)}, {_text(each.at)}")
+        return lines
 
     def _remedies(self) -> list[str]:
         found = {finding.rule_id for finding in self._report.findings}
