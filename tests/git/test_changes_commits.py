@@ -297,17 +297,66 @@ def test_a_missing_tree_costs_only_the_commits_that_need_it(repository: Reposito
     tree = repository.oid(f"{ids[3]}^{{tree}}")
     (repository.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
     found = commits_of(repository, "HEAD")
-    assert [skipped.what for skipped in found.skipped] == [f"commit {ids[3]}", f"commit {ids[4]}"]
-    assert {change.commit for change in found.changes} == set(ids) - set(ids[3:5])
+    assert [skipped.what for skipped in found.skipped] == [f"tree {tree}"]
+    assert {change.commit for change in found.changes} == set(ids) - {ids[3]}
+    assert [change.bases for change in found.changes if change.commit == ids[4]] == [(repository.oid(f"{ids[2]}:a"),)]
     assert found.commits == tuple(ids)
 
 
-def test_a_missing_commit_is_told(repository: RepositoryBuilder) -> None:
-    ids = [repository.commit({"a": str(number)}) for number in range(4)]
-    (repository.path / ".git/objects" / ids[1][:2] / ids[1][2:]).unlink()
-    assert commits_of(repository, "HEAD").skipped
-    assert commits_of(repository, f"{ids[0]}..HEAD").skipped
+def test_a_missing_folder_costs_that_folder(repository: RepositoryBuilder) -> None:
+    files = {"a": "1", "b/c": "1", "d/e/f": "1", "d/g": "1"}
+    ids = [repository.commit(dict.fromkeys(files, f"{number}")) for number in range(3)]
+    tree = repository.oid(f"{ids[1]}:d/e")
+    (repository.path / ".git/objects" / tree[:2] / tree[2:]).unlink()
+    found = commits_of(repository, f"{ids[0]}..HEAD")
+    assert [(skipped.what, "d/e/" in skipped.why) for skipped in found.skipped] == [(f"tree {tree}", True)]
+    changed = {(change.commit, change.path) for change in found.changes}
+    assert changed == {(oid, path) for oid in ids[1:] for path in files} - {(ids[1], "d/e/f")}
+    bases = {change.path: change.bases for change in found.changes if change.commit == ids[2]}
+    assert bases.pop("d/e/f") == ()
+    assert bases == {path: (repository.oid(f"{ids[1]}:{path}"),) for path in bases}
+
+
+def test_a_missing_commit_costs_what_only_it_leads_to(repository: RepositoryBuilder) -> None:
+    ids = [repository.commit({"a": str(number), f"{number}": "new"}) for number in range(5)]
+    (repository.path / ".git/objects" / ids[2][:2] / ids[2][2:]).unlink()
+    for given, outside in (("HEAD", None), (f"{ids[0]}..HEAD", ids[0])):
+        found = commits_of(repository, given)
+        assert [skipped.what for skipped in found.skipped] == [f"commit {ids[2]}"]
+        assert found.commits == tuple(ids[3:])
+        assert found.base == outside
+        first = {change.path: change.bases for change in found.changes if change.commit == ids[3]}
+        # What the missing commit and the one before it added is in the next one's tree, and was not in the base.
+        old = (repository.oid(f"{outside}:a"),) if outside else ()
+        assert first == {"a": old, "1": (), "2": (), "3": ()} | ({} if outside else {"0": ()})
+        assert [change.path for change in found.changes if change.commit == ids[4]] == ["4", "a"]
     assert commits_of(repository, "HEAD^!").skipped == ()
+
+
+def test_a_missing_commit_beside_a_merge_and_a_tag(repository: RepositoryBuilder) -> None:
+    base = repository.commit({"a": "1"})
+    repository.run("checkout", "-q", "-b", "side")
+    lost, kept = repository.commit({"b": "lost"}), repository.commit({"c": "1"})
+    repository.run("checkout", "-q", "main")
+    repository.commit({"d": "1"})
+    merge = repository.merge("side")
+    repository.run("tag", "-a", "v1", "-m", "release")
+    (repository.path / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    found = commits_of(repository, f"{base}..v1")
+    assert set(found.commits) == {kept, merge, repository.oid("HEAD^1")}
+    assert found.commits[-1] == merge
+    assert found.tags == (repository.oid("v1"),)
+    assert sorted((change.path, change.commit == kept) for change in found.changes) == [
+        ("b", True), ("c", True), ("d", False),
+    ]  # fmt: skip
+
+
+def test_a_missing_commit_before_the_range_costs_nothing(repository: RepositoryBuilder) -> None:
+    ids = [repository.commit({"a": str(number)}) for number in range(4)]
+    (repository.path / ".git/objects" / ids[0][:2] / ids[0][2:]).unlink()
+    found = commits_of(repository, f"{ids[1]}..HEAD")
+    assert set(ids[2:]) <= set(found.commits)
+    assert {change.commit for change in found.changes} >= set(ids[2:])
 
 
 def test_a_partial_clone_without_blobs(repository: RepositoryBuilder, tmp_path: Path) -> None:

@@ -131,17 +131,37 @@ def test_each_object_damaged_in_the_pack(packed: Small, tmp_path: Path, at: floa
 
 @pytest.mark.parametrize("how", ["removed", "emptied", "garbage"])
 def test_each_object_gone_from_a_range_of_commits(whole: Small, tmp_path: Path, how: str) -> None:
-    """Trees, commits and blobs of the range alike; what lies outside of it is not asked for."""
-    asked = whole.git("rev-list", "--objects", "HEAD").decode().split("\n")
+    """Trees, commits and blobs of the range alike; what lies outside of it is not asked for, and the rest is found."""
+    asked = [line.split()[0] for line in whole.git("rev-list", "--objects", "HEAD").decode().split("\n") if line]
     expected = hashes(range_report(whole))
-    for oid in (line.split()[0] for line in asked if line):
+    for oid in asked:
         repository = whole.copy(tmp_path / oid)
         damage(repository.loose(oid), LETHAL[how])
         report = range_report(repository)
         assert report.state is State.INCOMPLETE
-        if whole.git("cat-file", "-t", oid) == b"blob\n":
-            assert expected - hashes(report) <= {sha256(whole.tokens.get(oid, ""))}
-            assert oid in named(report)
+        assert oid in named(report)
+        gone = {sha256(whole.tokens[each]) for each in led_to(whole, oid, asked) if each in whole.tokens}
+        assert expected - hashes(report) <= gone
+
+
+def led_to(whole: Small, oid: str, asked: list[str]) -> set[str]:
+    """What can only be found through an object: below a tree; of a commit all before it that no later tree holds."""
+    kind = whole.git("cat-file", "-t", oid).strip().decode()
+    if kind == "blob":
+        return {oid}
+    if kind == "tree":
+        lines = whole.git("ls-tree", "-r", "-t", oid).decode().splitlines()
+        return {oid, *(line.split()[2] for line in lines)}
+    later = [
+        each for each in whole.git("rev-list", "HEAD", f"^{oid}").decode().split() if oid in ancestors(whole, each)
+    ]
+    if not later:
+        return set(asked)
+    return set(asked) - set(whole.git("rev-list", "--objects", "--no-walk", *later).decode().split())
+
+
+def ancestors(whole: Small, commit: str) -> list[str]:
+    return whole.git("rev-list", commit).decode().split()
 
 
 def range_report(repository: Small) -> Report:

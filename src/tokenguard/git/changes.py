@@ -7,11 +7,12 @@ Blobs and their bases are named here, never read: subtracting the secrets of the
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tokenguard.errors import GitError, RangeError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath, changes_of, paths_of
+from tokenguard.git.objects import ObjectReader
 from tokenguard.git.raw_diff import GITLINK, Difference, commit_differences, index_differences
 from tokenguard.git.revisions import (
     Named,
@@ -22,6 +23,7 @@ from tokenguard.git.revisions import (
     is_zero,
     look_up,
     resolve,
+    shallow_commits,
     tag_chain,
 )
 from tokenguard.git.runner import Git
@@ -115,17 +117,41 @@ def commits(git: Git, ranges: Sequence[str]) -> ChangeSet:
     return replace(found, tags=tag_chain(git, tips.tags), base=base)
 
 
-def _walked(git: Git, source: str, tips: Tips, *excluded: str) -> ChangeSet:
-    """What the commits between the tips and the excluded add. Base: the newest commit outside that they build on."""
+def _walked(git: Git, source: str, tips: Tips, *excluded: str, known: str | None = None) -> ChangeSet:
+    """What the commits between the tips and the excluded add. Base: the newest commit outside that they build on.
+
+    What `known` (a commit) and the unwanted hold is not new where a parent cannot be read.
+    """
     walked = commits_between(git, tips, *excluded)
-    differences, unread = commit_differences(git, walked.inside)
+    differences, failed = commit_differences(git, walked.inside)
+    unread: tuple[Skipped, ...] = ()
+    if failed:
+        instead = (*tips.unwanted, *walked.boundary[-1:], *((known,) if known is not None else ()))
+        salvaged, unread = _salvaged(git, failed, tuple(dict.fromkeys(instead)))
+        differences = [*differences, *salvaged]
     return ChangeSet(
         source,
         changes_of(differences),
         paths_of(differences),
         walked.inside,
-        skipped=(*tips.skipped, *walked.skipped, *unread),
+        skipped=tuple(dict.fromkeys((*tips.skipped, *walked.skipped, *unread))),
         base=walked.boundary[-1] if walked.boundary else None,
+    )
+
+
+def _salvaged(
+    git: Git, failed: Mapping[str, str], instead: Sequence[str]
+) -> tuple[list[Difference], tuple[Skipped, ...]]:
+    """What can be told of commits that git cannot compare, for the reason that it gave."""
+    from tokenguard.git.salvage import History, differences  # start-up time: hardly ever needed
+
+    with ObjectReader(git) as objects:
+        history = History(objects, shallow_commits(git))
+        found = [each for commit in failed for each in differences(history, commit, instead)]
+    if history.skipped:
+        return found, tuple(history.skipped.values())
+    return found, tuple(
+        Skipped(f"commit {commit}", f"git cannot compare it: {said}") for commit, said in failed.items()
     )
 
 
@@ -157,8 +183,8 @@ def push(git: Git, lines: Iterable[str], remote: str | None) -> ChangeSet:
     unwanted = tuple(each.oid for each in there[: len(olds)] if each is not None)
     excluded = (f"--remotes={known}",) if known else ()
     tips = replace(arriving.tips, unwanted=unwanted)
-    found = _walked(git, "push", tips, *excluded)
     first = next((each.oid for each in there if each is not None), None)
+    found = _walked(git, "push", tips, *excluded, known=first)
     return arriving.with_commits(git, replace(found, base=first or found.base))
 
 
@@ -171,8 +197,9 @@ def receive(git: Git, lines: Iterable[str]) -> ChangeSet:
     arriving = _arriving(git, [_received(line) for line in lines if line.strip()])
     if arriving is None:
         return ChangeSet("receive")
-    found = _walked(git, "receive", arriving.tips, "--all")
-    return arriving.with_commits(git, replace(found, base=commit_named(git, "HEAD")))
+    base = commit_named(git, "HEAD")
+    found = _walked(git, "receive", arriving.tips, "--all", known=base)
+    return arriving.with_commits(git, replace(found, base=base))
 
 
 def _pushed(line: str) -> RefUpdate:

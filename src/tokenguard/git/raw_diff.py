@@ -13,9 +13,9 @@ from itertools import islice
 
 from tokenguard.errors import GitError
 from tokenguard.git.runner import Git
-from tokenguard.model import Skipped
 
 ABSENT = "000000"
+TREE = "040000"
 GITLINK = "160000"
 """The mode of a submodule's entry: its id names a commit of another repository."""
 
@@ -72,26 +72,27 @@ def index_differences(git: Git, revision: str) -> list[Difference]:
     return list(parse(output))
 
 
-def commit_differences(git: Git, commits: Sequence[str]) -> tuple[list[Difference], list[Skipped]]:
-    """What each commit has that none of its parents has; of a root commit everything.
+def commit_differences(git: Git, commits: Sequence[str]) -> tuple[list[Difference], dict[str, str]]:
+    """What each commit has that none of its parents has; of a root commit everything. And which git cannot compare.
 
-    Where git breaks off, the commits are halved until those that cannot be compared stand alone.
+    Where git breaks off, the commits are halved until those that cannot be compared stand alone, each with what git
+    said.
     """
     if not commits:
-        return [], []
+        return [], {}
     code, output, said = _diff_tree(git, commits, "-M")
     if code == 0:
-        return list(parse(output)), []
+        return list(parse(output)), {}
     if len(commits) == 1:
         # Renames with edits are found by reading contents, which a partial clone may lack.
         code, output, said = _diff_tree(git, commits, "--no-renames")
         if code == 0:
-            return list(parse(output)), []
-        return [], [Skipped(f"commit {commits[0]}", f"its changes cannot be told: {said or 'git broke off'}")]
+            return list(parse(output)), {}
+        return [], {commits[0]: said or "git broke off"}
     middle = len(commits) // 2
-    first, first_skipped = commit_differences(git, commits[:middle])
-    second, second_skipped = commit_differences(git, commits[middle:])
-    return first + second, first_skipped + second_skipped
+    first, first_failed = commit_differences(git, commits[:middle])
+    second, second_failed = commit_differences(git, commits[middle:])
+    return first + second, first_failed | second_failed
 
 
 def _diff_tree(git: Git, commits: Sequence[str], renames: str) -> tuple[int, bytes, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tokenguard.errors import GitError, RangeError
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
@@ -133,7 +133,8 @@ def _parsed(git: Git, text: str) -> list[str]:
 def commits_between(git: Git, tips: Tips, *excluded: str) -> Commits:
     """The commits reachable from the wanted tips, not from the unwanted or `excluded` (`--all`, `--remotes=R`).
 
-    A walk that git breaks off, and a shallow boundary in the range, are Skipped.
+    Where git breaks the walk off, what can be reached without it is taken, and what is missing is Skipped; so is a
+    shallow boundary in the range.
     """
     if not tips.wanted:
         return Commits()
@@ -141,17 +142,37 @@ def commits_between(git: Git, tips: Tips, *excluded: str) -> Commits:
     options = ["--topo-order", "--reverse", "--boundary", "--stdin", *(("--not", *excluded) if excluded else ())]
     code, output, said = git.try_run("rev-list", *options, stdin=request.encode())
     lines = output.decode("ascii", "replace").split()
-    inside = tuple(line for line in lines if is_oid(line))
     shallow = shallow_commits(git)
-    cut = [oid for oid in inside if oid in shallow]
-    skipped = [
-        Skipped(f"commit {oid}", f"its parents are cut off in this shallow clone; {WHOLE_HISTORY}") for oid in cut
-    ]
-    if code != 0:
-        skipped.append(
-            Skipped("commits of the range", f"git cannot walk them: {said or 'it broke off'}; run: git fsck")
-        )
-    return Commits(inside, tuple(line[1:] for line in lines if line.startswith("-")), tuple(skipped))
+    if code == 0:
+        boundary = tuple(line[1:] for line in lines if line.startswith("-"))
+        walked = Commits(tuple(line for line in lines if is_oid(line)), boundary)
+    else:
+        walked = _salvaged(git, tips, excluded, shallow)
+        if not walked.skipped:
+            why = f"git cannot walk them: {said or 'it broke off'}; run: git fsck"
+            walked = replace(walked, skipped=(Skipped("commits of the range", why),))
+    cut = f"its parents are cut off in this shallow clone; {WHOLE_HISTORY}"
+    return replace(
+        walked, skipped=(*(Skipped(f"commit {oid}", cut) for oid in walked.inside if oid in shallow), *walked.skipped)
+    )
+
+
+def _salvaged(git: Git, tips: Tips, excluded: Sequence[str], shallow: frozenset[str]) -> Commits:
+    """The same, commit by commit, as far as they are there."""
+    from tokenguard.git.salvage import History  # start-up time: hardly ever needed
+
+    with ObjectReader(git) as objects:
+        code, output, _ = git.try_run("rev-list", *excluded, "--stdin", stdin="\n".join((*tips.unwanted, "")).encode())
+        outside = frozenset(output.decode("ascii", "replace").split())
+        if code != 0:
+            # That something is missing there too makes more of the range, not less: nothing is lost by it.
+            refs = git.try_run("rev-parse", *excluded)[1].decode("ascii", "replace").split() if excluded else ()
+            outside = frozenset(History(objects, shallow).commits((*tips.unwanted, *refs))[0])
+        history = History(objects, shallow)
+        found, border = history.commits(tips.wanted, outside)
+    return Commits(
+        tuple(oid for oid, node in found.items() if not node.tag), tuple(border), tuple(history.skipped.values())
+    )
 
 
 def shallow_commits(git: Git) -> frozenset[str]:
