@@ -71,7 +71,21 @@ def test_more_than_the_tray_holds_is_a_load_that_broke_off(loads: Tray, made: Re
         given = bytes(loads.load(lines, CAPACITY))
         assert given.startswith(answer(made, [large]))
         assert len(given) < len(answer(made, lines))
+        # Into the other half, which may just be searched.
+        assert loads.spilled == (loads._file is not None)
     assert bytes(loads.load([line], 1000)) == answer(made, [line])
+    assert not loads.spilled
+
+
+def test_one_load_stays_while_the_next_is_filled(loads: Tray, made: RepositoryBuilder) -> None:
+    lines = listed(made)
+    parts = [lines[:20], lines[20:], lines[3:9], lines]
+    loads.ask(parts[0], 0)
+    for part, following in zip(parts, [*parts[1:], lines[:1]], strict=True):
+        given = loads.take()
+        loads.ask(following, 0)
+        assert bytes(given) == answer(made, part)
+    assert bytes(loads.take()) == answer(made, lines[:1])
 
 
 def test_what_is_absent_is_told_by_the_header(loads: Tray, made: RepositoryBuilder) -> None:

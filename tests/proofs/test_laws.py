@@ -409,8 +409,7 @@ def test_sifted_together_the_same_objects_are_found_as_alone(
 
     with Sifter(stocked.git, scratch.each_hit, capacity) as sifter:
         bounds = [0, *sorted({min(cut, len(lines)) for cut in cuts}), len(lines)]
-        for first, end in itertools.pairwise(bounds):
-            sifter.sift(Shard(lines[first:end]), count)
+        sifter.sift((Shard(lines[first:end]) for first, end in itertools.pairwise(bounds)), count)
         outcome = sifter.outcome
     wanted = {oid for oid, content in stocked.contents.items() if scratch.any_hit(memoryview(content))}
     assert wanted <= set(outcome.all())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
@@ -11,10 +12,12 @@ from tokenguard.app.session import Session, in_threads
 from tokenguard.git.objects import MISSING, Census, ObjectReader, Shard, UnreadableObjectError
 from tokenguard.git.runner import Git
 from tokenguard.git.sift import Sifter
-from tokenguard.model import Origin
+from tokenguard.model import Blob, Origin
 from tokenguard.sources.object_text import texts
 
 _TEXT_KINDS = frozenset(("commit", "tag", "tree"))
+_IN_MEMORY = 16 << 20
+"""Blobs up to this size are asked of git once, though an archive is read several times."""
 
 
 @dataclass(slots=True)
@@ -61,9 +64,14 @@ def sift_objects(
 
     def sift() -> None:
         with Sifter(git, session.detector.scratch().each_hit) as sifter:
-            while (shard := work.get()) is not None:
-                sifter.sift(shard, session.progress.advance)
-                hits.update(dict.fromkeys(sifter.outcome.all()))
+
+            def taken() -> Iterator[Shard]:
+                for shard in iter(work.get, None):
+                    yield shard
+                    hits.update(dict.fromkeys(sifter.outcome.all()))
+
+            sifter.sift(taken(), session.progress.advance)
+            hits.update(dict.fromkeys(sifter.outcome.all()))
 
     roles = [feed, *([sift] * threads)]
 
@@ -85,25 +93,35 @@ def count_objects(session: Session, census: Census) -> None:
 
 def read_objects(session: Session, git: Git, oids: Collection[str], found: Found) -> None:
     """Scan single objects into `found`. They are not counted: the streams did that."""
-    scanner = BlobScanner(session.detector)
-    with ObjectReader(git) as reader:
-        for oid in oids:
-            try:
-                _read_object(scanner, reader, oid, found)
-            except UnreadableObjectError as error:
-                found.unread.append(oid)
-                session.collector.skip(f"object {oid}", f"{error}; run: git fsck")
+    waiting = queue.SimpleQueue[str]()
+    for oid in oids:
+        waiting.put(oid)
+
+    def read() -> None:
+        scanner = BlobScanner(session.detector)
+        with ObjectReader(git) as reader, contextlib.suppress(queue.Empty):
+            while True:
+                oid = waiting.get_nowait()
+                try:
+                    _read_object(scanner, reader, oid, found)
+                except UnreadableObjectError as error:
+                    found.unread.append(oid)
+                    session.collector.skip(f"object {oid}", f"{error}; run: git fsck")
+
+    # Unpacking archives is most of the work here, and zlib lets other threads run.
+    in_threads(max(1, min(session.jobs, len(oids))), read)
 
 
 def _read_object(scanner: BlobScanner, reader: ObjectReader, oid: str, found: Found) -> None:
-    content = reader.open(oid)
-    kind = content.kind
-    content.close()
+    with contextlib.closing(reader.open(oid)) as content:
+        kind = content.kind
+        data = content.read() if kind in _TEXT_KINDS or content.remaining <= _IN_MEMORY else None
     if kind in _TEXT_KINDS:
-        outcomes = [scanner.scan(text) for text in texts(found.source, kind, oid, reader.read(oid))]
+        outcomes = [scanner.scan(text) for text in texts(found.source, kind, oid, data or b"")]
         if any(each.matches or each.skipped for each in outcomes):
             found.texts[oid] = outcomes
         return
-    scanned = scanner.scan(reader.blob(oid, Origin(found.source, "", blob=oid)))
+    origin = Origin(found.source, "", blob=oid)
+    scanned = scanner.scan(reader.blob(oid, origin) if data is None else Blob.of(origin, data))
     if scanned.matches or scanned.skipped:
         found.blobs[oid] = scanned

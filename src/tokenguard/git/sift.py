@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -37,7 +37,7 @@ class Sifted:
 
 
 class Sifter:
-    """Sifts shards one after the other; a thread's own."""
+    """Sifts shards; a thread's own."""
 
     def __init__(self, git: Git, search: Search, capacity: int = CAPACITY) -> None:
         self._tray = Tray(git)
@@ -46,30 +46,45 @@ class Sifter:
         self._barren = 0
         self.outcome = Sifted()
 
-    def sift(self, shard: Shard, progress: Callable[[int], None]) -> None:
-        """Search all objects of the shard; `progress` is told the bytes."""
-        for load in self._loads(shard.lines):
-            lines = load.lines
-            while lines:
-                data = self._tray.load(lines, load.size)
-                progress(len(data))
-                starts = _starts(lines, data)
-                self._hits(lines, starts, data)
-                if len(starts) == len(lines) + 1:
-                    break
-                # Git broke off at the object after the last whole one: it is tried alone, the others again.
-                broken = len(starts) - 1
-                self._barren = 0 if broken else self._barren + 1
-                if self._barren > _BARREN:
-                    raise GitError("git broke off at one object after the other", remedy="run: git fsck")
-                self.outcome.alone.append(_name(lines[broken]))
-                lines = lines[broken + 1 :]
+    def sift(self, shards: Iterable[Shard], progress: Callable[[int], None]) -> None:
+        """Search all objects of the shards; `progress` is told the bytes."""
+        loads = (load for shard in shards for load in self._loads(shard.lines))
+        for load, starts, data in self._answered(loads):
+            progress(len(data))
+            self._hits(load.lines, starts, data)
+
+    def _answered(self, loads: Iterator[_Load]) -> Iterator[tuple[_Load, array[int], memoryview]]:
+        """The loads with what git gave of each; the next one is asked for before this one is searched."""
+        asked, before = next(loads, None), _Load()
+        if asked is not None:
+            self._tray.ask(asked.lines, asked.size)
+        while asked is not None:
+            load, data = asked, self._tray.take()
+            if self._tray.spilled:
+                self.outcome.alone.extend(map(_name, before.lines))
+            starts = _starts(load.lines, data)
+            asked = self._rest(load.lines, len(starts) - 1) or next(loads, None)
+            if asked is not None:
+                self._tray.ask(asked.lines, asked.size)
+            yield load, starts, data
+            before = load
+
+    def _rest(self, lines: Sequence[bytes], whole: int) -> _Load | None:
+        """What is left of a load in which git broke off at the object after the last whole one: that is read alone."""
+        if whole == len(lines):
+            return None
+        self._barren = 0 if whole else self._barren + 1
+        if self._barren > _BARREN:
+            raise GitError("git broke off at one object after the other", remedy="run: git fsck")
+        self.outcome.alone.append(_name(lines[whole]))
+        rest = list(lines[whole + 1 :])
+        return _Load(rest, sum(map(_answer_size, rest))) if rest else None
 
     def _loads(self, lines: Sequence[bytes]) -> Iterator[_Load]:
         """The objects in loads that fit the tray."""
         load = _Load()
         for line in lines:
-            size = len(line) + int(line[line.rindex(b" ") :]) + 1
+            size = _answer_size(line)
             if size > self._capacity:
                 self.outcome.alone.append(_name(line))
                 continue
@@ -106,6 +121,11 @@ class _Load:
     lines: list[bytes] = field(default_factory=list)
     size: int = 0
     """Bytes that the answer takes: headers, contents, line feeds."""
+
+
+def _answer_size(line: bytes) -> int:
+    """Bytes that git's answer takes: header, content, line feed."""
+    return len(line) + int(line[line.rindex(b" ") :]) + 1
 
 
 def _starts(lines: Sequence[bytes], data: memoryview) -> array[int]:
