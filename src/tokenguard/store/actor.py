@@ -42,6 +42,8 @@ class Actor:
     agent: str | None = None
     local: bool = False
     """Can read the file and the pepper, and so may everything."""
+    family: str | None = None
+    """The token's: its policy says how often it may ask."""
 
     def may(self, permission: str) -> bool:
         """Whether the actor has that right."""
