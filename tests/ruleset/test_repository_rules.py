@@ -33,8 +33,8 @@ def test_they_replace_nothing() -> None:
     [
         (rule_file("acme", "  samples: [acme]"), "a repository's own rule may not have 'samples'"),
         (rule_file("acme", "  token: {prefix: a_, parts: []}"), "a repository's own rule may not have 'token'"),
-        (rule_file("acme", "  verify: {}"), "a rule has no key 'verify'"),
-        (rule_file("acme", "  revoke: {}"), "a rule has no key 'revoke'"),
+        (rule_file("acme", "  verify: {}"), "a repository's own rule may not have 'verify'"),
+        (rule_file("acme", "  revoke: {}"), "a repository's own rule may not have 'revoke'"),
         (rule_file("[a-z]{1,1025}"), "a match of up to 1025 bytes; at most 1024"),
         (rule_file("a+", "  max_length: 100"), "too many ways"),
         (rule_file("a" * 1001), "a pattern of 1001 characters"),

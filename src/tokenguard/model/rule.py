@@ -6,9 +6,13 @@ Reading rules from YAML is `tokenguard.ruleset`; matching them is `tokenguard.sc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenguard.model.issuer import IssuerApi
 
 
 class Severity(Enum):
@@ -89,6 +93,8 @@ class Rule:
     samples: tuple[str, ...] = ()
     source: str = ""
     """Where the rule was read from, for messages: `file:line`."""
+    issuer: IssuerApi | None = field(default=None, repr=False, compare=False)
+    """Its `verify` and `revoke` sections. `tokenguard.ruleset.issuers` knows those of the built-in rules."""
     foreign: bool = False
     """It came with what is scanned: where it and another rule hit the same bytes, the other one counts."""
 

@@ -12,7 +12,7 @@ from tokenguard.errors import RuleError, UsageError
 from tokenguard.model import Rule, RuleSet, Severity
 
 _DIGEST_DOMAIN = "tokenguard/ruleset/1"
-_NOT_IN_RESULTS = frozenset({"source", "examples", "negative_examples", "samples"})
+_NOT_IN_RESULTS = frozenset({"source", "issuer", "examples", "negative_examples", "samples"})
 """What only checks and messages read; samples are in the digest as their hashes."""
 
 

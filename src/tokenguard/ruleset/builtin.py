@@ -125,7 +125,7 @@ RULES = (
             "BINBOI_LIVE_0123456789ABCDEF0123456789ABCDEF",
             "binboi_live_0123456789ABCDEF0123456789ABCDEF",
         ),
-        source="rules/binboi.yaml:57",
+        source="rules/binboi.yaml:88",
     ),
     Rule(
         id="keebai-api-key",

@@ -28,6 +28,6 @@ OWN = Limits(10_000, 20_000, MAX_LENGTH, None, frozenset())
 """Built-in rules, and those of the user's own files."""
 
 # No samples: a rule that overlaps a built-in one could declare a real token harmless. No token section:
-# it says how much of a secret is shown.
-REPOSITORY = Limits(50, 1_000, 1_024, 100_000, frozenset({"token", "samples"}))
+# it says how much of a secret is shown. No verify and revoke: they say where a secret is sent.
+REPOSITORY = Limits(50, 1_000, 1_024, 100_000, frozenset({"token", "samples", "verify", "revoke"}))
 """Rules that come with what is scanned."""

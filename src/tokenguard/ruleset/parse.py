@@ -16,6 +16,7 @@ from tokenguard.errors import ConfigError, RuleError
 from tokenguard.model import Rule, Severity, TokenFormat
 from tokenguard.ruleset.fault import Fault
 from tokenguard.ruleset.fields import Faults, Fields, Text
+from tokenguard.ruleset.issuer_section import read_issuer_sections
 from tokenguard.ruleset.limits import OWN, Limits
 from tokenguard.ruleset.syntax import PatternError, Syntax, analyse
 from tokenguard.ruleset.token_format import pattern_of, sieve_of
@@ -35,6 +36,8 @@ RULE_KEYS = (
     "examples",
     "negative_examples",
     "samples",
+    "verify",
+    "revoke",
 )
 _ID = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _MAX_ID_LENGTH = 64
@@ -110,6 +113,7 @@ def _read_rule(node: Node, faults: Faults, limits: Limits) -> ReadRule | None:
     matching = _matching(fields, faults, limits)
     rule_id, title, min_entropy = _id(fields), fields.text("title"), _min_entropy(fields)
     description, remediation = fields.text("description"), fields.text("remediation")
+    issuer = read_issuer_sections(fields, faults)
     if matching is None or len(faults.found) > before:
         return None
     rule = Rule(
@@ -131,6 +135,7 @@ def _read_rule(node: Node, faults: Faults, limits: Limits) -> ReadRule | None:
         negative_examples=tuple(example.text for example in negative_examples),
         samples=tuple(sample.text for sample in samples),
         source=fields.where,
+        issuer=issuer,
     )
     return ReadRule(rule, examples, negative_examples, samples)
 
