@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
+from tokenguard.model.finding import Status
 from tokenguard.model.rule import Rule
 from tokenguard.model.secret import Secret
 from tokenguard.model.service import TokenService
 from tokenguard.model.token import LeakPlace, Outcome, Target, TargetResult
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.issuer import Issuer, Suspect
+from tokenguard.scan.redact import visible
 
 NEEDS_TOKEN = "pending: needs the token"  # noqa: S105 - a message
 """What is said where an issuer wants the value and its location no longer holds it."""
@@ -24,9 +26,15 @@ ReadAgain = Callable[[Intent], Secret | None]
 class Channel(Protocol):
     """One way; it does not raise for what an issuer says, or does not say."""
 
-    name: str
-    batch: int
-    """How many intents may be asked about at once."""
+    @property
+    def name(self) -> str:
+        """The issuer's, as in the intents that go this way."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """How many intents may be asked about at once."""
+        ...
 
     def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
         """Kill each; a result each, in their order. All of them have the same reason."""
@@ -40,6 +48,8 @@ class IssuerChannel:
     issuer: Issuer
     rules: Mapping[str, Rule]
     read_again: ReadAgain
+    exact: bool = True
+    """It knows tokens by their hash. Else by prefix or value, so that a token without a prefix is read again first."""
     batch: int = 1000
 
     @property
@@ -47,37 +57,66 @@ class IssuerChannel:
         """The issuer's."""
         return self.issuer.name
 
+    def verify(self, intents: Sequence[Intent]) -> list[Status]:
+        """What the issuer knows of each, in their order; `UNVERIFIED` where it could not be asked."""
+        statuses = [Status.UNVERIFIED] * len(intents)
+        asked = [(index, each) for index, each in enumerate(map(self._look, intents)) if self._can_be_asked(each)]
+        if asked:
+            answers = self.issuer.verify([self._suspect(look) for _, look in asked])
+            for (index, _), status in zip(asked, answers, strict=True):
+                statuses[index] = status
+        return statuses
+
     def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
         """As the Protocol says. Where the value was wanted and is gone, the result says that it is."""
-        watches = [_Watch(intent, self.read_again) for intent in intents]
-        suspects = [
-            suspect(intent, self.rules[intent.rule_id], watch) for intent, watch in zip(intents, watches, strict=True)
-        ]
-        results = self.issuer.revoke(suspects, reason=intents[0].reason, dry_run=dry_run)
-        return [
-            TargetResult(result.target_index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN)
-            if watch.gone and not result.outcome.dead
-            else result
-            for result, watch in zip(results, watches, strict=True)
-        ]
+        results = [TargetResult(index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN) for index in range(len(intents))]
+        asked = [(index, each) for index, each in enumerate(map(self._look, intents)) if self._can_be_asked(each)]
+        if not asked:
+            return results
+        suspects = [self._suspect(look) for _, look in asked]
+        answers = self.issuer.revoke(suspects, reason=intents[0].reason, dry_run=dry_run)
+        for (index, look), answer in zip(asked, answers, strict=True):
+            if answer.outcome.dead or not look.gone:
+                results[index] = replace(answer, target_index=index)
+        return results
+
+    def _look(self, intent: Intent) -> _Look:
+        look = _Look(intent, self.read_again)
+        if not self.exact and not intent.prefix:
+            look.hold()
+        return look
+
+    def _can_be_asked(self, look: _Look) -> bool:
+        return self.exact or bool(look.intent.prefix) or not look.gone
+
+    def _suspect(self, look: _Look) -> Suspect:
+        return _of_intent(look.intent, self.rules[look.intent.rule_id], look)
 
 
 @dataclass(slots=True)
-class _Watch:
-    """Reads a token again when it is asked for, and remembers only that it was not there."""
+class _Look:
+    """Reads a token again when it is asked for, and remembers that it was not there."""
 
     intent: Intent
-    read_again: ReadAgain
+    read_again: ReadAgain = field(repr=False)
     gone: bool = field(default=False)
+    held: Secret | None = field(default=None, repr=False)
+
+    def hold(self) -> None:
+        """Read it now, and keep it until the issuer was asked: nothing else names it to this issuer."""
+        self.held = self()
 
     def __call__(self) -> Secret | None:
+        if self.held is not None:
+            return self.held
         secret = self.read_again(self.intent)
         self.gone = secret is None
         return secret
 
 
-def suspect(intent: Intent, rule: Rule, secret: Callable[[], Secret | None]) -> Suspect:
+def _of_intent(intent: Intent, rule: Rule, look: _Look) -> Suspect:
     """An intent as its issuer sees it."""
+    prefix = intent.prefix if look.held is None else visible(rule, look.held)
     first = intent.locations[0] if intent.locations else None
     place = LeakPlace(
         source="tokenguard",
@@ -85,7 +124,7 @@ def suspect(intent: Intent, rule: Rule, secret: Callable[[], Secret | None]) -> 
         commit=(first.commit or "") if first else "",
         seen_at=datetime.now(UTC),
     )
-    return Suspect(rule, intent.fingerprint, intent.prefix, intent.token_sha256, secret, place)
+    return Suspect(rule, intent.fingerprint, prefix, intent.token_sha256, look, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +150,7 @@ class ServiceChannel:
                 dry_run=dry_run,
             )
             for (index, _), answer in zip(sent, answers, strict=True):
-                results[index] = answer
+                results[index] = replace(answer, target_index=index)
         return results
 
     def _target(self, intent: Intent) -> Target | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tokenguard.errors import RefusedError, TokenguardError, fault
+from tokenguard.errors import JournalError, RefusedError, TokenguardError, fault
 from tokenguard.model.token import Outcome, TargetResult, TokenRecord
 from tokenguard.respond.channel import NEEDS_TOKEN, Channel
 from tokenguard.respond.intent import Intent
@@ -19,6 +19,7 @@ Channels = Mapping[str, Channel]
 """By the name of their issuer."""
 
 _NOT_ASKED = "not asked: the issuer did not answer before"
+_INTERRUPTED = "interrupted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +32,8 @@ class Settled:
     token: TokenRecord | None = None
     candidates: tuple[TokenRecord, ...] = ()
     detail: str = ""
+    unrecorded: str = ""
+    """Why the outcome is not in the journal; empty: it is."""
 
 
 def preview(intents: Sequence[Intent], channels: Channels) -> list[Settled]:
@@ -49,8 +52,7 @@ def revoke(intents: Sequence[Intent], channels: Channels, journal: Journal) -> l
     """Kill each token, once; what became of each, in the order of `intents`.
 
     Raises:
-        JournalError: they could not be written down: nothing was sent. Or the outcomes could not: then what was sent
-            is asked again by `resume`, which kills nothing twice.
+        JournalError: they could not be written down: nothing was sent.
     """
     return _once(intents, lambda distinct: _finish(journal.write(distinct), channels, journal))
 
@@ -59,7 +61,7 @@ def resume(journal: Journal, channels: Channels) -> list[Settled]:
     """Finish what is pending, the oldest first.
 
     Raises:
-        JournalError: as `revoke`.
+        JournalError: it cannot be read.
     """
     return _finish(journal.pending(), channels, journal)
 
@@ -72,19 +74,30 @@ def _once(intents: Sequence[Intent], ask: Callable[[Sequence[Intent]], list[Sett
 
 
 def _finish(entries: Sequence[Entry], channels: Channels, journal: Journal) -> list[Settled]:
+    """Ask about each and close it. Whatever ends this early, the rest stays open and is told as unreachable."""
     settled: dict[int, Settled] = {}
     silent: set[str] = set()
-    for batch in _batches([entry.intent for entry in entries], channels):
-        name = batch[0][1].issuer
-        if name in silent:
-            done = {index: _unreached(intent, _NOT_ASKED) for index, intent in batch}
-        else:
-            done = _asked(batch, channels, dry_run=False)
+    try:
+        for batch in _batches([entry.intent for entry in entries], channels):
+            if batch[0][1].issuer in silent:
+                done = {index: _unreached(intent, _NOT_ASKED) for index, intent in batch}
+            else:
+                done = _asked(batch, channels, dry_run=False)
             if all(each.outcome is Outcome.UNREACHABLE and each.detail != NEEDS_TOKEN for each in done.values()):
-                silent.add(name)
-        settled.update(done)
+                silent.add(batch[0][1].issuer)
+            settled.update(_recorded(done, entries, journal))
+    except KeyboardInterrupt:
+        pass
+    return [settled.get(index) or _unreached(entry.intent, _INTERRUPTED) for index, entry in enumerate(entries)]
+
+
+def _recorded(done: dict[int, Settled], entries: Sequence[Entry], journal: Journal) -> dict[int, Settled]:
+    try:
         journal.settle([Closing(entries[index], each.outcome, each.detail) for index, each in done.items()])
-    return [settled[index] for index in range(len(entries))]
+    except JournalError as error:
+        # Said, and not written down: the entries stay open, and asking again kills nothing twice.
+        return {index: replace(each, unrecorded=str(error)) for index, each in done.items()}
+    return done
 
 
 _Numbered = tuple[int, Intent]

@@ -1,0 +1,36 @@
+"""Whether tokens live: each is asked about at its issuer, in batches. Nothing is changed and nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from tokenguard.errors import RefusedError, TokenguardError
+from tokenguard.model.finding import Status
+from tokenguard.respond.channel import IssuerChannel
+from tokenguard.respond.intent import Intent
+
+
+def verify(intents: Sequence[Intent], channels: Mapping[str, IssuerChannel]) -> list[Status]:
+    """What the issuers know of each, in their order; `UNVERIFIED` where one was asked and did not answer."""
+    groups: dict[str, list[int]] = {}
+    for index, intent in enumerate(intents):
+        groups.setdefault(intent.issuer, []).append(index)
+    statuses = [Status.UNVERIFIED] * len(intents)
+    for name, indices in groups.items():
+        channel = channels[name]
+        for start in range(0, len(indices), channel.batch):
+            batch = indices[start : start + channel.batch]
+            for index, status in zip(batch, _answers(channel, [intents[each] for each in batch]), strict=True):
+                statuses[index] = status
+    return statuses
+
+
+def _answers(channel: IssuerChannel, intents: list[Intent]) -> list[Status]:
+    try:
+        statuses = channel.verify(intents)
+    except RefusedError:
+        # Asked and answered: we may not know.
+        return [Status.UNKNOWN] * len(intents)
+    except (TokenguardError, ValueError):
+        return [Status.UNVERIFIED] * len(intents)
+    return statuses
