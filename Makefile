@@ -51,9 +51,8 @@ docs: $(VENV)/.dev ## paths and commands named in the documents
 package: $(VENV)/.dev ## build wheel and sdist, install each elsewhere, scan a planted tree
 	PYTHONPATH=tests $(BIN)/python tests/packaging/check.py
 
-bench: $(VENV)/.bench ## measure against other scanners: make bench REPO=path
-	@test -n "$(REPO)" || { echo 'make bench: name a repository: make bench REPO=path' >&2; exit 2; }
-	$(BIN)/python -m bench --repo "$(REPO)"
+bench: $(VENV)/.bench ## measure against others: make bench REPO=path [OPTIONS="--only history --rounds 3"]
+	$(BIN)/python -m bench $(if $(REPO),--repo "$(REPO)") $(OPTIONS)
 
 soak: $(VENV)/.dev ## the long fault runs that `make test` leaves out
 	$(PYTEST) -m soak tests

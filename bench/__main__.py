@@ -1,4 +1,4 @@
-"""The bench behind `make bench REPO=PATH`: scenarios on a private copy of a repository, raced, recorded, shown.
+"""The bench behind `make bench`: scenarios on a private copy of a repository, or on none, raced, recorded, shown.
 
 The given repository is only read, nothing is downloaded, and everything made is in one temporary folder. Exit 0: done;
 1: a contestant failed or a scenario could not be set up; 2: wrong usage.
@@ -34,14 +34,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wanted = parser.parse_args(arguments)
     if wanted.show:
         return _show(wanted)
-    if wanted.repo is None:
-        parser.error("name a repository: --repo PATH (or records to show: --show FILE)")
+    if wanted.repo is None and any(scenario.of_repository for scenario in _chosen(wanted)):
+        others = " ".join(scenario.name for scenario in SCENARIOS if not scenario.of_repository)
+        parser.error(f"name a repository: --repo PATH (none is needed for --only {others}, or for --show FILE)")
     with tempfile.TemporaryDirectory(prefix="tokenguard-bench-", dir=wanted.work, ignore_cleanup_errors=True) as folder:
         try:
             return _measure(wanted, Path(folder).resolve())
         except CopyError as error:
             print(f"bench: {wanted.repo}: {error}", file=sys.stderr)
             return 2
+
+
+def _chosen(wanted: argparse.Namespace) -> list[Scenario]:
+    return [scenario for scenario in SCENARIOS if not wanted.only or scenario.name in wanted.only]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,15 +91,15 @@ def _measure(wanted: argparse.Namespace, work: Path) -> int:
         load=load,
         versions=tools.versions(stage.tools.places, stage.environ),
         absent=tools.absent(stage.tools.places),
-        repository=asdict(stage.facts),
+        repository=asdict(stage.facts) if stage.given is not None else None,
     )
     _announce(table.heading(run))
     track = Track(work, stage.environ)
-    _start_everybody(stage, track)
-    for scenario in SCENARIOS:
-        if not wanted.only or scenario.name in wanted.only:
-            run.scenarios.append(_run(scenario, stage, track, wanted.rounds))
-            run.write(out)
+    if stage.given is not None:
+        _start_everybody(stage, track)
+    for scenario in _chosen(wanted):
+        run.scenarios.append(_run(scenario, stage, track, wanted.rounds))
+        run.write(out)
     print(table.markdown(run) if wanted.markdown else table.plain(run))
     _announce(f"kept in {out}")
     return int(any(scenario.error or scenario.failures for scenario in run.scenarios))
@@ -109,11 +114,12 @@ def _start_everybody(stage: Stage, track: Track) -> None:
 
 def _stage(wanted: argparse.Namespace, work: Path) -> Stage:
     environ = environment.private(work)
-    copy, facts = measured(wanted.repo.resolve(), work / "repository.git", environ, wanted.name)
+    source = wanted.repo.resolve() if wanted.repo is not None else None
+    given = measured(source, work / "repository.git", environ, wanted.name) if source is not None else None
     rules = work / "kingfisher.yml"
     write_for_kingfisher(rules)
     folder = work / "scenario"
-    return Stage(copy, facts, tools.Tools(tools.find(wanted.without), rules), folder, wanted.seed, wanted.scale)
+    return Stage(given, environ, tools.Tools(tools.find(wanted.without), rules), folder, wanted.seed, wanted.scale)
 
 
 def _run(scenario: Scenario, stage: Stage, track: Track, rounds: int) -> ScenarioRecord:
@@ -130,6 +136,7 @@ def _run(scenario: Scenario, stage: Stage, track: Track, rounds: int) -> Scenari
         _announce(f"cannot be run: {error}")
         return of_failure(scenario, error)
     finally:
+        stage.closing.close()
         shutil.rmtree(stage.folder)
 
 

@@ -22,6 +22,8 @@ class Outcome:
     """False: the tool itself says that it did not read everything."""
     digest: str = ""
     """Names the set of findings, where the tool names findings in a way that is the same in every run."""
+    seconds: float | None = None
+    """As the contestant's own clock has it, where start-up and preparation are not what is measured."""
 
 
 Reader = Callable[[Path, Path], Outcome]

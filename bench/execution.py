@@ -1,7 +1,8 @@
 """Running one contestant once, with the clock beside it.
 
-Time is that of a wall clock around the whole process. Memory is the process's own, without the programs that it starts:
-Linux keeps the high-water mark in /proc (proc(5), VmHWM), which is read every 20 ms; elsewhere it is not known.
+Time is that of a wall clock around the whole process, or the contestant's own where its report gives one. Memory is
+the process's own, without the programs that it starts: Linux keeps the high-water mark in /proc (proc(5), VmHWM), which
+is read every 20 ms; elsewhere it is not known.
 The resource usage that wait4 gives would not do: it is the larger one of the process and its children.
 """
 
@@ -73,7 +74,7 @@ class Track:
         process.returncode = exit_code = os.waitstatus_to_exitcode(status)
         outcome = _outcome(contestant, report, complaints, exit_code)
         return Execution(
-            seconds=seconds,
+            seconds=seconds if outcome is None or outcome.seconds is None else outcome.seconds,
             cpu_seconds=usage.ru_utime + usage.ru_stime,
             exit_code=exit_code,
             failed=outcome is None,

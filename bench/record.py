@@ -65,7 +65,8 @@ class RunRecord:
     """Of the machine, before the run."""
     versions: Mapping[str, str]
     absent: Sequence[str]
-    repository: Mapping[str, str | int]
+    repository: Mapping[str, str | int] | None
+    """None: nothing was measured on one."""
     scenarios: list[ScenarioRecord] = field(default_factory=list)
 
     def write(self, path: Path) -> None:

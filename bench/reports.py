@@ -35,6 +35,12 @@ def objects(report: Path, _errors: Path) -> Outcome:
     return Outcome(document["hits"], not document["skipped"])
 
 
+def own_clock(report: Path, _errors: Path) -> Outcome:
+    """What the bench's own programs print: how many they did, whether all went as it should, in how many seconds."""
+    document = _load(report)
+    return Outcome(document["count"], document["complete"], seconds=document["seconds"])
+
+
 def gitleaks(report: Path, errors: Path) -> Outcome:
     """JSON of gitleaks: a finding is an occurrence. That it broke off is said on standard error alone."""
     return Outcome(len(_load(report)), b"ERR" not in errors.read_bytes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,19 +19,32 @@ from bench.tools import Tools
 class Stage:
     """Where a scenario is set up."""
 
-    repository: Copy
-    facts: Facts
+    given: tuple[Copy, Facts] | None
+    """A private copy of the repository to measure on; None: nobody named one."""
+    environ: Mapping[str, str]
+    """Of everything that runs."""
     tools: Tools
     folder: Path
     """Empty; deleted when the scenario is over."""
     seed: int
     scale: float = 1.0
     """Made content is so many times its normal size."""
+    closing: ExitStack = field(default_factory=ExitStack)
+    """What is ended when the scenario is over: servers, databases."""
 
     @property
-    def environ(self) -> Mapping[str, str]:
-        """The environment of everything that runs."""
-        return self.repository.environ
+    def repository(self) -> Copy:
+        """For scenarios that measure on a repository; LookupError where none was named."""
+        if self.given is None:
+            raise LookupError("no repository was named")
+        return self.given[0]
+
+    @property
+    def facts(self) -> Facts:
+        """Of the repository."""
+        if self.given is None:
+            raise LookupError("no repository was named")
+        return self.given[1]
 
     def draw(self, purpose: str) -> random.Random:
         """Numbers from the seed, for one purpose."""
@@ -64,3 +78,5 @@ class Scenario:
     name: str
     title: str
     build: Callable[[Stage], Contest]
+    of_repository: bool = True
+    """It measures on the repository that is given; the others need none."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.execution import Execution
@@ -45,7 +45,8 @@ def plain(run: RunRecord) -> str:
 
 def markdown(run: RunRecord) -> str:
     """The whole run, as a section of a document."""
-    parts = [f"### {run.repository['name']}", heading(run)]
+    name = run.repository["name"] if run.repository is not None else "The token store"
+    parts = [f"### {name}", heading(run)]
     for scenario in run.scenarios:
         parts += [f"**{_title(scenario)}** (`{scenario.name}`)", *(table.markdown() for table in _tables(scenario))]
         parts += [scenario.error] if scenario.error else []
@@ -54,18 +55,24 @@ def markdown(run: RunRecord) -> str:
 
 def heading(run: RunRecord) -> str:
     """What was measured, where and with what."""
-    machine, repository = run.machine, run.repository
-    lacking = int(repository["stand_ins"])
+    machine = run.machine
     scale = f" Made content at {run.scale:g} of its size: for trying out only." if run.scale != 1 else ""
     scale += " Fewer than five rounds: for trying out only." if run.rounds < 5 else ""
     absent = f" Not installed, or left out: {', '.join(run.absent)}." if run.absent else ""
     return (
-        f"{repository['name']}: {repository['objects']:,} objects, {_megabytes(int(repository['bytes']))} of contents"
-        + (f" ({lacking} blobs that the clone lacks are empty here)" if lacking else "")
-        + f". {run.date}, {run.rounds} rounds, seed {run.seed}; {machine['processor']}, {machine['processors']}"
-        f" processors, {machine['kernel']}, {machine['python']}; load before: {run.load}."
+        f"{_measured(run.repository)}{run.date}, {run.rounds} rounds, seed {run.seed};"
+        f" {machine['processor']}, {machine['processors']} processors, {machine['kernel']}, {machine['python']}; load before: {run.load}."
         f" {'; '.join(f'{name}: {version}' for name, version in run.versions.items())}.{absent}{scale}"
     )
+
+
+def _measured(repository: Mapping[str, str | int] | None) -> str:
+    if repository is None:
+        return ""
+    lacking = int(repository["stand_ins"])
+    filled = f" ({lacking} blobs that the clone lacks are empty here)" if lacking else ""
+    size = _megabytes(int(repository["bytes"]))
+    return f"{repository['name']}: {repository['objects']:,} objects, {size} of contents{filled}. "
 
 
 def _title(scenario: ScenarioRecord) -> str:

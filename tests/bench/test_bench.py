@@ -274,6 +274,12 @@ def test_a_repository_must_be_named() -> None:
     assert "--repo" in done.stderr
 
 
+def test_make_hands_options_on() -> None:
+    asked = ["make", "--dry-run", "bench", "REPO=some where", "OPTIONS=--only history --rounds 3"]
+    done = subprocess.run(asked, cwd=CHECKOUT, capture_output=True, check=True, text=True)
+    assert '-m bench --repo "some where" --only history --rounds 3\n' in done.stdout
+
+
 def test_the_document_shows_the_published_records() -> None:
     """To mend it: python -m bench.document."""
     text = document.DOCUMENT.read_text(encoding="utf-8")
