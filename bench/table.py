@@ -61,7 +61,8 @@ def heading(run: RunRecord) -> str:
     absent = f" Not installed, or left out: {', '.join(run.absent)}." if run.absent else ""
     return (
         f"{_measured(run.repository)}{run.date}, {run.rounds} rounds, seed {run.seed};"
-        f" {machine['processor']}, {machine['processors']} processors, {machine['kernel']}, {machine['python']}; load before: {run.load}."
+        f" {machine['processor']}, {machine['processors']} processors, {machine['kernel']}, {machine['python']};"
+        f" load before: {run.load}."
         f" {'; '.join(f'{name}: {version}' for name, version in run.versions.items())}.{absent}{scale}"
     )
 
