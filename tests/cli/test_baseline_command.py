@@ -28,7 +28,7 @@ def entries(folder: Path, name: str = NAME) -> list[str]:
 
 def test_a_life(repository: RepositoryBuilder) -> None:
     top = repository.path
-    old, removed, new = (plant.token(rule_id) for rule_id in plant.RULES)
+    old, removed, new = (plant.token(rule_id) for rule_id in plant.RULES[:3])
     repository.commit({"a.env": old, "b.env": removed, ".tokenguard.yaml": f"baseline: {NAME}\n"})
     repository.commit({"b.env": None})
 

@@ -33,8 +33,8 @@ FORMATS = ("text", "json", "jsonl", "sarif", "gitlab", "csv", "junit", "github",
 
 @pytest.fixture
 def tokens(tmp_path: Path) -> dict[str, str]:
-    """A token of each rule, planted in `tmp_path`."""
-    made = {rule_id: plant.token(rule_id) for rule_id in plant.RULES}
+    """Tokens of three rules, planted in `tmp_path`."""
+    made = {rule_id: plant.token(rule_id) for rule_id in plant.RULES[:3]}
     for number, token in enumerate(made.values()):
         folder = tmp_path / f"folder {number}"
         folder.mkdir()

@@ -18,6 +18,12 @@ def user_file(environ: Mapping[str, str], platform: str) -> Path | None:
     """
     if environ.get("TOKENGUARD_CONFIG"):
         return Path(environ["TOKENGUARD_CONFIG"])
+    folder = config_folder(environ, platform)
+    return folder / "config.yaml" if folder is not None else None
+
+
+def config_folder(environ: Mapping[str, str], platform: str) -> Path | None:
+    """Where the user's own files are; None when the environment names no home."""
     if platform == "win32":
         folder, home = environ.get("APPDATA", ""), ""
     else:
@@ -25,7 +31,7 @@ def user_file(environ: Mapping[str, str], platform: str) -> Path | None:
     # The specification: a relative path in XDG_CONFIG_HOME is to be ignored.
     if not Path(folder).is_absolute():
         folder = str(Path(home, ".config")) if home else ""
-    return Path(folder, "tokenguard", "config.yaml") if folder else None
+    return Path(folder, "tokenguard") if folder else None
 
 
 def data_folder(environ: Mapping[str, str], platform: str) -> Path | None:
