@@ -92,14 +92,6 @@ strict_allow: yes
     }
 
 
-def test_issuers_are_kept_as_they_are() -> None:
-    (issuers,) = parse(b"issuers:\n  binboi: {url: https://a}\n", NAME, Layer.USER).values
-    assert isinstance(issuers.value, MappingNode)
-    (key, node) = issuers.value.entries[0]
-    assert key.text == "binboi"
-    assert isinstance(node, MappingNode)
-
-
 @pytest.mark.parametrize("text", ["", "\n\n", "# nothing yet\n", "---\n", "~\n"])
 def test_a_file_that_says_nothing(text: str) -> None:
     assert parse(text.encode(), NAME) == FileSettings(NAME)

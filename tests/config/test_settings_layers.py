@@ -126,7 +126,7 @@ def test_sizes(text: str, expected: int) -> None:
 
 
 def test_every_key_is_described_with_its_origin() -> None:
-    text = "server: https://bot:hunter2@store.example/t\nissuers:\n  binboi: {key: hunter2}\nfail_on: high\n"
+    text = "server: https://bot:hunter2@store.example/t\nissuers:\n  binboi-access-token: store\nfail_on: high\n"
     settings = resolve(
         environ={"TOKENGUARD_MAX_SIZE": "1k"},
         user=user(text + "ignore:\n- {path: a, reason: r}\n"),
@@ -136,7 +136,7 @@ def test_every_key_is_described_with_its_origin() -> None:
     assert {line.key for line in lines} == {key.name for key in KEYS}
     assert {
         Shown("server", "https://…@store.example/t", "user: /home/u/config.yaml:1"),
-        Shown("issuers", "binboi", "user: /home/u/config.yaml:2"),
+        Shown("issuers", "binboi-access-token: store", "user: /home/u/config.yaml:2"),
         Shown("fail_on", "high", "user: /home/u/config.yaml:4"),
         Shown("ignore", "/home/u/config.yaml:6", "user: /home/u/config.yaml"),
         Shown("max_size", "1024", "environment: TOKENGUARD_MAX_SIZE"),

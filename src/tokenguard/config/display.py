@@ -8,8 +8,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from tokenguard.config.ignore import Ignore
+from tokenguard.config.issuers import IssuerSetting
 from tokenguard.config.keys import KEYS
-from tokenguard.config.strict_yaml import MappingNode
 
 if TYPE_CHECKING:
     from tokenguard.config.settings import Setting, Settings
@@ -49,12 +49,17 @@ def _text(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, Enum):
         return str(value.value)
-    if isinstance(value, MappingNode):
-        # Only the names: what an issuer's entry holds is not known here, and could be a credential.
-        return without_login(", ".join(key.text for key, _ in value.entries))
     if isinstance(value, tuple):
-        return ", ".join(each.where if isinstance(each, Ignore) else str(each) for each in value)
+        return ", ".join(_item(each) for each in value)
     return without_login(str(value))
+
+
+def _item(value: object) -> str:
+    if isinstance(value, Ignore):
+        return value.where
+    if isinstance(value, IssuerSetting):
+        return f"{value.family}: {value.kind.value}"
+    return str(value)
 
 
 def without_login(text: str) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from tokenguard.config.ignore import Ignore
-    from tokenguard.config.strict_yaml import MappingNode
+    from tokenguard.config.issuers import IssuerSetting
 
 T = TypeVar("T")
 
@@ -107,7 +107,7 @@ RESPECT_GITIGNORE = Key("respect_gitignore", "`scan files` leaves out what .giti
 JOBS = Key("jobs", "threads", _jobs)
 CACHE = Key("cache", "remember what was read clean", _truth)
 SERVER = Key("server", "URL of a token store", _server)
-ISSUERS: Key[MappingNode] = Key("issuers", "who verifies and revokes which family", None)
+ISSUERS: Key[tuple[IssuerSetting, ...]] = Key("issuers", "who verifies and revokes which family", None)
 
 AnyKey: TypeAlias = (
     Key[tuple["Ignore", ...]]
@@ -117,7 +117,7 @@ AnyKey: TypeAlias = (
     | Key[bool]
     | Key[int]
     | Key[str]
-    | Key["MappingNode"]
+    | Key[tuple["IssuerSetting", ...]]
 )
 KEYS: tuple[AnyKey, ...] = (
     IGNORE,

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tokenguard.config.ignore import Ignore
-    from tokenguard.config.strict_yaml import MappingNode
+    from tokenguard.config.issuers import IssuerSetting
     from tokenguard.model.rule import Severity
 
 
@@ -79,8 +79,8 @@ class Settings:
     cache: bool = True
     server: str | None = None
     """URL of a token store."""
-    issuers: MappingNode | None = None
-    """Who verifies and revokes which family, not interpreted here."""
+    issuers: tuple[IssuerSetting, ...] = ()
+    """Who verifies and revokes which family."""
     origins: tuple[Setting, ...] = ()
     """Everything that holds and where it came from; `rules` and `ignore`, which add up, once for each layer."""
     notes: tuple[str, ...] = ()
