@@ -46,6 +46,13 @@ _SQLITE_PASSING = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_FULL", "SQL
 # (deadlock, serialisation); then the lock that was not had, and a transaction that is read-only (a standby).
 _POSTGRES_PASSING = ("08", "53", "57", "58", "40", "55P03", "25006", "25P03")
 
+_COLLISIONS = frozenset({"40001", "40P01"})
+"""PostgreSQL's serialisation failure and deadlock."""
+
+
+class CollisionError(UnavailableError):
+    """Two transactions stood in each other's way, and this one was undone: it can be done again at once."""
+
 
 class Database:
     """One database: transactions, and single connections of the driver for what must be fast."""
@@ -130,6 +137,8 @@ class Database:
             return UnavailableError(f"{self.name}: too many calls at once", retry_after=_RETRY_SECONDS)
         cause = error.orig if isinstance(error, DBAPIError) else error
         name = getattr(cause, "sqlite_errorname", None) or getattr(cause, "sqlstate", None) or type(cause).__name__
+        if name in _COLLISIONS:
+            return CollisionError(f"{self.name}: busy ({name})", retry_after=_RETRY_SECONDS)
         if _passing(cause, name):
             return UnavailableError(f"{self.name}: does not answer ({name})", retry_after=_RETRY_SECONDS)
         return StoreError(f"{self.name}: the database failed ({name})", remedy="tokenguard store check")

@@ -49,7 +49,7 @@ def visible_bits(token: TokenFormat) -> float:
     for part in token.parts:
         if left <= 0:
             break
-        if not part.literal:
+        if part.alphabet:
             bits += min(left, part.length) * math.log2(len(part.alphabet))
         left -= part.length or len(part.literal)
     return bits

@@ -1,0 +1,112 @@
+"""What was done, by whom, when: written in the transaction of what it tells of, and only ever added to."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from sqlalchemy import Connection, Row, Select, insert, select
+
+from tokenguard.model.token import AuditEvent, AuditFilter, AuditPage
+from tokenguard.store.actor import Actor, Permission
+from tokenguard.store.clock import micros, moment
+from tokenguard.store.context import Context
+from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
+from tokenguard.store.tables import audit, users
+
+_LONGEST_AGENT = 500
+_LONGEST_ADDRESS = 64
+
+
+class Action(StrEnum):
+    """What can be done."""
+
+    STORE_INITIALISED = "store.initialised"
+    TOKEN_CREATED = "token.created"  # noqa: S105 - no password
+    TOKEN_ROTATED = "token.rotated"  # noqa: S105 - no password
+    TOKEN_REVOKED = "token.revoked"  # noqa: S105 - no password
+    ROTATED_TWICE = "token.rotated_twice"
+    """A sign of theft: it and what came of it were revoked."""
+    HONEYTOKEN_USED = "honeytoken.used"
+    LEAK_REPORTED = "leak.reported"
+    LEAK_RESOLVED = "leak.resolved"
+    USER_CREATED = "user.created"
+    USER_CHANGED = "user.changed"
+    ROLE_CREATED = "role.created"
+    ROLE_CHANGED = "role.changed"
+    ROLE_DELETED = "role.deleted"
+
+
+def note(  # noqa: PLR0913 - what an event consists of
+    connection: Connection,
+    context: Context,
+    actor: Actor,
+    action: Action,
+    *,
+    token_id: str | None = None,
+    detail: Mapping[str, object] | None = None,
+) -> None:
+    """Write one event."""
+    note_all(connection, context, actor, action, [(token_id, detail or {})])
+
+
+def note_all(
+    connection: Connection,
+    context: Context,
+    actor: Actor,
+    action: Action,
+    events: Sequence[tuple[str | None, Mapping[str, object]]],
+) -> None:
+    """Write one event for each (token's id, detail). Details are JSON values, and never hold a token or its hash."""
+    now = context.now()
+    rows = [
+        {
+            "id": context.new_id("evt"),
+            "at": now,
+            "actor": actor.name,
+            "action": str(action),
+            "token_id": token_id,
+            "address": actor.address and actor.address[:_LONGEST_ADDRESS],
+            "agent": actor.agent and actor.agent[:_LONGEST_AGENT],
+            "detail": json.dumps(detail, ensure_ascii=False, separators=(",", ":")),
+        }
+        for token_id, detail in events
+    ]
+    if rows:
+        connection.execute(insert(audit), rows)
+
+
+def events(connection: Connection, context: Context, actor: Actor, which: AuditFilter) -> AuditPage:
+    """Events that match, newest first.
+
+    Raises:
+        RefusedError: the actor may not read them; a cursor or limit that is none.
+    """
+    del context
+    actor.require(Permission.READ_AUDIT)
+    limit = check_limit(which.limit)
+    rows = connection.execute(_matching(which).order_by(audit.c.number.desc()).limit(limit + 1)).all()
+    following = cursor_after(rows[limit - 1].number) if len(rows) > limit else None
+    return AuditPage(tuple(_event(row) for row in rows[:limit]), following)
+
+
+def _matching(which: AuditFilter) -> Select[tuple[object, ...]]:
+    asked: Select[tuple[object, ...]] = select(audit)
+    if which.token is not None:
+        asked = asked.where(audit.c.token_id == which.token)
+    if which.actor is not None:
+        # By address too, as people know each other.
+        named = select(users.c.id).where(users.c.email == which.actor.lower())
+        asked = asked.where((audit.c.actor == which.actor) | audit.c.actor.in_(named))
+    if which.since is not None:
+        asked = asked.where(audit.c.at >= micros(which.since))
+    if which.cursor is not None:
+        asked = asked.where(audit.c.number < read_cursor(which.cursor)[0])
+    return asked
+
+
+def _event(row: Row[tuple[object, ...]]) -> AuditEvent:
+    return AuditEvent(
+        row.id, moment(row.at), row.actor, row.action, row.token_id, row.address, row.agent, json.loads(row.detail)
+    )

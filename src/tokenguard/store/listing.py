@@ -1,0 +1,171 @@
+"""Lists of tokens: one's own, everybody's for responders, and the questions of hygiene."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    Select,
+    and_,
+    cast,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from tokenguard.errors import RefusedError
+from tokenguard.model.policy import WEEK_HOURS
+from tokenguard.model.token import Limit, TokenFilter, TokenPage
+from tokenguard.store import users
+from tokenguard.store.actor import Actor, Permission
+from tokenguard.store.clock import DAY
+from tokenguard.store.context import Context
+from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
+from tokenguard.store.limits import limits_of
+from tokenguard.store.records import having, live, recent, records, token_rows
+from tokenguard.store.tables import roles as role_table
+from tokenguard.store.tables import token_uses, tokens
+from tokenguard.store.tables import users as user_table
+from tokenguard.store.texts import TokenSieve
+from tokenguard.store.words import invalid
+
+_SHA256 = re.compile(r"[0-9a-fA-F]{64}")
+_MOST_DAYS = 36_500
+_EPOCH_WEEKDAY = 3
+"""1970-01-01 was a Thursday."""
+
+
+def list_tokens(connection: Connection, context: Context, actor: Actor, which: TokenFilter) -> TokenPage:
+    """One page of the tokens that match, newest first.
+
+    Raises:
+        RefusedError: INSUFFICIENT_SCOPE; VALIDATION: a filter that makes no sense.
+    """
+    limit = check_limit(which.limit)
+    now = context.now()
+    asked = token_rows().where(
+        _whose(connection, actor, which), *_named(context, which), *_hygiene(connection, context, which, now)
+    )
+    if which.status is not None:
+        asked = asked.where(having(context, which.status, now))
+    rows = connection.execute(_page(asked, which).limit(limit + 1)).all()
+    following = cursor_after(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
+    return TokenPage(
+        records(connection, context, rows[:limit], now), _limits(connection, context, actor, now), following
+    )
+
+
+def _page(asked: Select[Any], which: TokenFilter) -> Select[Any]:
+    key = tuple_(tokens.c.created_at, tokens.c.id)
+    if which.cursor is not None:
+        number, row_id = read_cursor(which.cursor)
+        asked = asked.where(key < tuple_(literal(number), literal(row_id)))
+    return asked.order_by(tokens.c.created_at.desc(), tokens.c.id.desc())
+
+
+def _limits(connection: Connection, context: Context, actor: Actor, now: int) -> dict[str, Limit]:
+    if actor.user_id is None:
+        return {}
+    return limits_of(connection, context, users.find(connection, actor.user_id), now)
+
+
+def _whose(connection: Connection, actor: Actor, which: TokenFilter) -> ColumnElement[bool]:
+    """The condition that narrows to what the actor may see."""
+    mine = tokens.c.owner_id == actor.user_id
+    others = which.everyone or which.prefix is not None or which.token_sha256 is not None
+    if which.owner is not None:
+        owner = _owner_id(connection, which.owner)
+        if owner is None or owner != actor.user_id:
+            actor.require(Permission.RESPOND)
+        return false() if owner is None else tokens.c.owner_id == owner
+    if others:
+        actor.require(Permission.RESPOND)
+        return tokens.c.id.is_not(None)
+    actor.require(Permission.MANAGE_TOKENS)
+    return mine
+
+
+def _owner_id(connection: Connection, owner: str) -> str | None:
+    try:
+        return str(users.find(connection, owner).id)
+    except RefusedError:
+        return None
+
+
+def _named(context: Context, which: TokenFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if which.family is not None:
+        conditions.append(tokens.c.family == which.family)
+    if which.prefix is not None:
+        if TokenSieve(context.ruleset).holds_token(which.prefix):
+            raise invalid("holds a whole token", "/prefix")
+        conditions.append(tokens.c.prefix == which.prefix)
+    if which.token_sha256 is not None:
+        if not _SHA256.fullmatch(which.token_sha256):
+            raise invalid("is not a SHA-256 in hexadecimal digits", "/token_sha256")
+        hashes = context.peppers.candidates(bytes.fromhex(which.token_sha256))
+        conditions.append(tokens.c.keyed_hash.in_(hashes))
+    return conditions
+
+
+def _hygiene(connection: Connection, context: Context, which: TokenFilter, now: int) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if which.stale_days is not None:
+        before = now - _days(which.stale_days, "/stale_days") * DAY
+        used = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
+        conditions += [live(context, now), used <= before]
+    if which.expiring_days is not None:
+        until = now + _days(which.expiring_days, "/expiring_days") * DAY
+        conditions += [live(context, now), tokens.c.expires_at <= until]
+    if which.overscoped:
+        conditions.append(_overscoped(connection))
+    if which.shared:
+        conditions.append(_several_addresses(now))
+    if which.odd_hours:
+        conditions.append(_odd_hours(context, now))
+    return conditions
+
+
+def _days(days: int, pointer: str) -> int:
+    if not 0 <= days <= _MOST_DAYS:
+        raise invalid(f"is a number from 0 to {_MOST_DAYS}", pointer)
+    return days
+
+
+def _overscoped(connection: Connection) -> ColumnElement[bool]:
+    """Some scope of the token is not among what its owner's role grants."""
+    owners_role = select(role_table.c.permissions).join(user_table, user_table.c.role_id == role_table.c.id)
+    grants = owners_role.where(user_table.c.id == tokens.c.owner_id).correlate(tokens).scalar_subquery()
+    if connection.dialect.name == "postgresql":
+        within: ColumnElement[bool] = cast(tokens.c.scopes, JSONB).contained_by(cast(grants, JSONB))
+        return ~within
+    held = func.json_each(tokens.c.scopes).table_valued("value", name="held")
+    permitted = func.json_each(grants).table_valued("value", name="permitted")
+    return exists(select(held.c.value).where(held.c.value.not_in(select(permitted.c.value))))
+
+
+def _several_addresses(now: int) -> ColumnElement[bool]:
+    used = select(token_uses.c.token_id).where(token_uses.c.address != "", recent(now))
+    several = used.group_by(token_uses.c.token_id).having(func.count(token_uses.c.address.distinct()) > 1)
+    return tokens.c.id.in_(several)
+
+
+def _odd_hours(context: Context, now: int) -> ColumnElement[bool]:
+    """Used at an hour of the week that its family's policy does not expect."""
+    week_hour = cast((token_uses.c.hour + _EPOCH_WEEKDAY * 24) % WEEK_HOURS, Integer)
+    odd = [
+        and_(tokens.c.family == family.id, week_hour.not_in(family.policy.expected_hours.week_hours()))
+        for family in context.families.values()
+        if family.policy.expected_hours is not None
+    ]
+    used = token_uses.c.token_id == tokens.c.id
+    return exists(select(token_uses.c.hour).where(used, recent(now), or_(false(), *odd)))

@@ -1,0 +1,226 @@
+"""Who a token stands for: one point query on the driver's own connection, every time. Nothing remembers a status.
+
+What is compared are keyed hashes; the raw value does not get past the first line. A token that is unknown, revoked,
+expired, or whose owner is deactivated goes the same way through here, and is refused by the same None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from tokenguard.errors import UnavailableError
+from tokenguard.model.secret import Secret
+from tokenguard.model.token import Introspection
+from tokenguard.store.actor import Actor, Permission
+from tokenguard.store.clock import DAY, SECOND, moment
+from tokenguard.store.context import Context
+from tokenguard.store.engine import Database
+from tokenguard.store.roles import granted
+from tokenguard.store.usage import UsageLog
+
+_QUERY = """
+SELECT t.keyed_hash, t.id, t.family, t.prefix, t.owner_id, t.scopes, t.honeytoken, t.created_at, t.expires_at,
+       t.last_used_at, t.revoked_at, u.active, u.email, r.permissions
+FROM tokens t JOIN users u ON u.id = t.owner_id JOIN roles r ON r.id = u.role_id
+WHERE t.keyed_hash IN ({})
+"""
+_MOST_RIGHTS = 4096
+
+INACTIVE = Introspection(active=False)
+
+
+class Found(NamedTuple):
+    """A token with what decides about it: its owner, and what their role grants."""
+
+    keyed_hash: bytes
+    id: str
+    family: str
+    prefix: str
+    owner_id: str
+    scopes: str
+    honeytoken: bool
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None
+    revoked_at: int | None
+    owner_active: bool
+    owner_email: str
+    permissions: str
+
+
+class _Rights(NamedTuple):
+    """Scopes and permissions as they are written, read."""
+
+    scopes: tuple[str, ...]
+    effective: tuple[str, ...]
+    """The scopes that the role grants, in the token's order."""
+    rights: frozenset[str]
+
+
+class Lookup:
+    """Finds tokens by their value or SHA-256. Safe to use from many threads: each call has a connection of its own."""
+
+    def __init__(self, database: Database, context: Context, usage: UsageLog) -> None:
+        self._database = database
+        self._context = context
+        self._usage = usage
+        self._idle: list[tuple[int, Any]] = []
+        """Connections that nobody uses, with the database's generation that they belong to."""
+        self._mark = "?" if database.is_sqlite else "%s"
+        self._queries: dict[int, str] = {}
+        self._idle_expiry = {
+            family.id: family.policy.idle_expiry_days * DAY
+            for family in context.families.values()
+            if family.policy.idle_expiry_days is not None
+        }
+        # Of texts, not of tokens: what a scope list and a permission list amount to never changes.
+        self._rights: dict[tuple[str, str], _Rights] = {}
+
+    def authenticate(self, token: Secret, *, address: str | None, agent: str | None) -> Actor | None:
+        """Who the token stands for; None: nobody, for whatever reason. Notes the use.
+
+        Raises:
+            UnavailableError: the database cannot be had now.
+            StoreError: it is broken.
+        """
+        rows = self._found(self._hashes(token))
+        now = self._context.now()
+        found = self._accepted(rows, now, address, agent)
+        if found is None:
+            return None
+        self._usage.note(found.id, now, address)
+        return self._actor(found, address, agent)
+
+    def introspect(
+        self, caller: Secret, token: Secret | bytes, *, address: str | None, agent: str | None
+    ) -> tuple[Actor, Introspection] | None:
+        """Who the caller is and whether the other token lives, in one query; None: the caller is nobody.
+
+        `token`: its value, or the 32 bytes of its SHA-256. A service that was shown the value was shown it by whoever
+        uses it, and that is noted as a use; who only has the hash looks, and leaves no trace.
+
+        Raises:
+            RefusedError: INSUFFICIENT_SCOPE, the caller may not introspect.
+            UnavailableError: the database cannot be had now.
+            StoreError: it is broken.
+        """
+        callers, others = self._hashes(caller), self._hashes(token)
+        rows = self._found((*callers, *others))
+        now = self._context.now()
+        found = self._accepted([row for row in rows if row.keyed_hash in callers], now, address, agent)
+        if found is None:
+            return None
+        self._usage.note(found.id, now, address)
+        actor = self._actor(found, address, agent)
+        actor.require(Permission.INTROSPECT)
+        return actor, self._introspection(others, rows, now, used=isinstance(token, Secret))
+
+    def introspection(self, token: Secret | bytes) -> Introspection:
+        """Whether a token lives, for a caller who is known already."""
+        hashes = self._hashes(token)
+        return self._introspection(hashes, self._found(hashes), self._context.now(), used=isinstance(token, Secret))
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        while self._idle:
+            self._idle.pop()[1].close()
+
+    def _hashes(self, token: Secret | bytes) -> tuple[bytes, ...]:
+        digest = sha256(token.reveal()).digest() if isinstance(token, Secret) else token
+        return self._context.peppers.candidates(digest)
+
+    def _introspection(self, hashes: Sequence[bytes], rows: Sequence[Found], now: int, *, used: bool) -> Introspection:
+        found = self._accepted([row for row in rows if row.keyed_hash in hashes], now, None, None)
+        if found is None:
+            return INACTIVE
+        if used:
+            self._usage.note(found.id, now, None)
+        return Introspection(
+            active=True,
+            scope=" ".join(self._rights_of(found).effective),
+            username=found.owner_email,
+            sub=found.owner_id,
+            client_id=found.id,
+            exp=None if found.expires_at is None else found.expires_at // SECOND,
+            iat=found.created_at // SECOND,
+        )
+
+    def _accepted(self, rows: Sequence[Found], now: int, address: str | None, agent: str | None) -> Found | None:
+        """The row of a live token. At the very moment of its expiry it is not, any more."""
+        if not rows:
+            return None
+        row = rows[0]
+        if row.revoked_at is not None or not row.owner_active or (row.expires_at is not None and row.expires_at <= now):
+            return None
+        idle = self._idle_expiry.get(row.family)
+        if idle is not None and (row.last_used_at or row.created_at) <= now - idle:
+            return None
+        if row.honeytoken:
+            self._usage.spring(row.id, now, address, agent)
+            return None
+        return row
+
+    def _actor(self, found: Found, address: str | None, agent: str | None) -> Actor:
+        rights = self._rights_of(found)
+        return Actor(
+            name=found.owner_id,
+            rights=rights.rights,
+            user_id=found.owner_id,
+            token_id=found.id,
+            token_prefix=found.prefix,
+            family=found.family,
+            scopes=rights.scopes,
+            expires_at=moment(found.expires_at),
+            address=address,
+            agent=agent,
+        )
+
+    def _rights_of(self, found: Found) -> _Rights:
+        key = (found.scopes, found.permissions)
+        known = self._rights.get(key)
+        if known is None:
+            if len(self._rights) >= _MOST_RIGHTS:
+                self._rights.clear()
+            scopes, permissions = granted(found.scopes), frozenset(granted(found.permissions))
+            effective = tuple(scope for scope in scopes if scope in permissions)
+            known = self._rights[key] = _Rights(scopes, effective, frozenset(effective))
+        return known
+
+    def _found(self, hashes: Sequence[bytes]) -> list[Found]:
+        """The tokens of these keyed hashes. A connection that broke is replaced once: a server may have restarted."""
+        self._database.check_present()
+        query = self._queries.get(len(hashes)) or self._query(len(hashes))
+        try:
+            return self._asked(query, hashes)
+        except UnavailableError:
+            if self._database.is_sqlite:
+                raise
+        self.close()
+        return self._asked(query, hashes)
+
+    def _asked(self, query: str, hashes: Sequence[bytes]) -> list[Found]:
+        connection = self._connection()
+        try:
+            rows = connection.execute(query, hashes).fetchall()
+        except Exception as error:  # noqa: BLE001 - whatever either driver raises
+            connection.close()
+            raise self._database.error_of(error) from None
+        self._idle.append((self._database.generation, connection))
+        return [Found._make(row) for row in rows]
+
+    def _connection(self) -> Any:
+        while self._idle:
+            try:
+                generation, connection = self._idle.pop()
+            except IndexError:  # another thread took the last one
+                break
+            if generation == self._database.generation:
+                return connection
+            connection.close()
+        return self._database.driver_connection()
+
+    def _query(self, number: int) -> str:
+        query = self._queries[number] = _QUERY.format(", ".join([self._mark] * number))
+        return query

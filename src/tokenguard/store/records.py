@@ -1,0 +1,115 @@
+"""Tokens as people may see them: rows of the database as TokenRecords, and the one place that derives their status."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+
+from tokenguard.model.token import Owner, TokenRecord, TokenStatus
+from tokenguard.store.clock import DAY, HOUR, moment
+from tokenguard.store.context import Context
+from tokenguard.store.roles import granted
+from tokenguard.store.tables import token_uses, tokens, users
+
+RECENT_DAYS = 30
+
+TokenRow = Row[Any]
+
+
+def token_rows() -> Select[Any]:
+    """The query for tokens with their owner's name and address; the columns that `records` reads."""
+    owner = (users.c.name.label("owner_name"), users.c.email.label("owner_email"))
+    return select(tokens, *owner).join(users, users.c.id == tokens.c.owner_id)
+
+
+def live(context: Context, now: int) -> ColumnElement[bool]:
+    """The condition that a token is active at `now`. At the very moment of its expiry it is not, any more."""
+    return and_(tokens.c.revoked_at.is_(None), ~_expired(context, now))
+
+
+def having(context: Context, status: TokenStatus, now: int) -> ColumnElement[bool]:
+    """The condition that a token has that status at `now`."""
+    if status is TokenStatus.REVOKED:
+        return tokens.c.revoked_at.is_not(None)
+    if status is TokenStatus.ACTIVE:
+        return live(context, now)
+    return and_(tokens.c.revoked_at.is_(None), _expired(context, now))
+
+
+def _expired(context: Context, now: int) -> ColumnElement[bool]:
+    # Without the first half, NULL would make the whole neither true nor false.
+    past = [and_(tokens.c.expires_at.is_not(None), tokens.c.expires_at <= now)]
+    for family in context.families.values():
+        if family.policy.idle_expiry_days is not None:
+            idle = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
+            past.append(and_(tokens.c.family == family.id, idle <= now - family.policy.idle_expiry_days * DAY))
+    return or_(*past)
+
+
+def status_of(context: Context, row: TokenRow, now: int) -> TokenStatus:
+    """A token's status at `now`: the same as the conditions say, for a row with the token's columns."""
+    if row.revoked_at is not None:
+        return TokenStatus.REVOKED
+    if row.expires_at is not None and row.expires_at <= now:
+        return TokenStatus.EXPIRED
+    family = context.families.get(row.family)
+    idle = family.policy.idle_expiry_days if family else None
+    if idle is not None and (row.last_used_at or row.created_at) <= now - idle * DAY:
+        return TokenStatus.EXPIRED
+    return TokenStatus.ACTIVE
+
+
+def records(connection: Connection, context: Context, rows: Sequence[TokenRow], now: int) -> tuple[TokenRecord, ...]:
+    """Records of rows of `token_rows`, in their order; one more query for all of them."""
+    addresses = _addresses(connection, [row.id for row in rows], now)
+    return tuple(_record(context, row, addresses.get(row.id, 0), now) for row in rows)
+
+
+def records_by_id(connection: Connection, context: Context, ids: Collection[str], now: int) -> dict[str, TokenRecord]:
+    """Records of the tokens of these ids, those that there are; two queries however many."""
+    if not ids:
+        return {}
+    rows = connection.execute(token_rows().where(tokens.c.id.in_(ids))).all()
+    return {record.id: record for record in records(connection, context, rows, now)}
+
+
+def _record(context: Context, row: TokenRow, addresses: int, now: int) -> TokenRecord:
+    return TokenRecord(
+        id=row.id,
+        family=row.family,
+        name=row.name,
+        prefix=row.prefix,
+        owner=Owner(row.owner_id, row.owner_name, row.owner_email),
+        scopes=granted(row.scopes),
+        status=status_of(context, row, now),
+        created_at=moment(row.created_at),
+        last_used_at=moment(row.last_used_at),
+        last_used_ip=row.last_used_ip,
+        addresses_30d=addresses,
+        expires_at=moment(row.expires_at),
+        revoked_at=moment(row.revoked_at),
+        revoked_by=row.revoked_by,
+        revoke_reason=row.revoke_reason,
+        rotated_from=row.rotated_from,
+        rotated_to=row.rotated_to,
+        honeytoken=bool(row.honeytoken),
+    )
+
+
+def recent(now: int) -> ColumnElement[bool]:
+    """The condition that a use was in the last 30 days."""
+    return token_uses.c.hour > (now - RECENT_DAYS * DAY) // HOUR
+
+
+def _addresses(connection: Connection, ids: Collection[str], now: int) -> dict[str, int]:
+    """From how many addresses each token was used lately. A use without an address (of a service) is not counted."""
+    if not ids:
+        return {}
+    asked = (
+        select(token_uses.c.token_id, func.count(token_uses.c.address.distinct()).label("number"))
+        .where(token_uses.c.token_id.in_(ids), token_uses.c.address != "", recent(now))
+        .group_by(token_uses.c.token_id)
+    )
+    return {row.token_id: row.number for row in connection.execute(asked)}

@@ -1,0 +1,176 @@
+"""When and from where tokens are used: noted in memory, written in batches, at most once a minute a token.
+
+What is noted never moves a last use back, and never fails or delays the request that it tells of.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from sqlalchemy import BindParameter, Connection, Update, bindparam, case, func, or_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from tokenguard.errors import StoreError
+from tokenguard.store.actor import Actor
+from tokenguard.store.audit import Action, note
+from tokenguard.store.clock import HOUR, MINUTE
+from tokenguard.store.context import Context
+from tokenguard.store.engine import Database
+from tokenguard.store.tables import token_uses, tokens
+
+EVERY_SECONDS = 60.0
+
+_AT_ONCE = 1000
+"""Rows of one transaction: others that write wait no longer than for that."""
+_KEPT = 200_000
+"""Different uses kept in memory. Beyond, they are not noted: a flood of addresses must not fill it."""
+_LONGEST_ADDRESS = 64
+
+_log = logging.getLogger("tokenguard.store")
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """Uses of one token in one hour from one address."""
+
+    token_id: str
+    hour: int
+    address: str
+    """Empty: of a service that was shown it, and does not say from where."""
+    uses: int
+    last_used_at: int
+
+
+class UsageLog:
+    """The uses that are not written yet, and the thread that writes them."""
+
+    def __init__(self, database: Database, context: Context, every_seconds: float = EVERY_SECONDS) -> None:
+        self._database = database
+        self._context = context
+        self._every = every_seconds
+        self._lock = threading.Lock()
+        self._pending: dict[tuple[str, int, str], list[int]] = {}
+        self._sprung: dict[str, int] = {}
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def note(self, token_id: str, at: int, address: str | None) -> None:
+        """Note an accepted use. Costs no more than an entry in a dict."""
+        key = (token_id, at // HOUR, address or "")
+        with self._lock:
+            use = self._pending.get(key)
+            if use is not None:
+                use[0] += 1
+                use[1] = max(use[1], at)
+            elif len(self._pending) < _KEPT:
+                self._pending[key] = [1, at]
+        if self._thread is None:
+            self._start()
+
+    def spring(self, token_id: str, at: int, address: str | None, agent: str | None) -> None:
+        """A honeytoken was used: an audit event at once, at most one a minute and token. Never raises."""
+        with self._lock:
+            if at - self._sprung.get(token_id, -MINUTE) < MINUTE:
+                return
+            self._sprung[token_id] = at
+        caller = Actor(name="anyone", rights=frozenset(), address=address, agent=agent)
+        try:
+            with self._database.writing() as connection:
+                note(connection, self._context, caller, Action.HONEYTOKEN_USED, token_id=token_id)
+        except StoreError as error:
+            _log.warning("the use of honeytoken %s is not in the audit: %s", token_id, error.message)
+
+    def flush(self) -> None:
+        """Write what was noted; what cannot be written is kept for the next time. Never raises."""
+        with self._lock:
+            pending, self._pending = self._pending, {}
+        uses = [_Use(*key, *use) for key, use in sorted(pending.items())]
+        for some in _portions(uses):
+            try:
+                with self._database.writing() as connection:
+                    _write(connection, some)
+            except StoreError as error:
+                _log.warning("last uses are not written yet: %s", error.message)
+                self._put_back(some)
+
+    def close(self) -> None:
+        """Stop the thread, and write the rest."""
+        self._closed = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+        self.flush()
+
+    def _put_back(self, uses: Iterable[_Use]) -> None:
+        with self._lock:
+            for use in uses:
+                entry = self._pending.setdefault((use.token_id, use.hour, use.address), [0, 0])
+                entry[0] += use.uses
+                entry[1] = max(entry[1], use.last_used_at)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="tokenguard-last-used", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while not self._wake.wait(self._every):
+            self.flush()
+
+
+def _portions(uses: Iterable[_Use]) -> Iterator[list[_Use]]:
+    left = iter(uses)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some
+
+
+def _write(connection: Connection, uses: list[_Use]) -> None:
+    rows = [
+        {
+            "token_id": use.token_id,
+            "hour": use.hour,
+            "address": use.address[:_LONGEST_ADDRESS],
+            "uses": use.uses,
+            "last_used_at": use.last_used_at,
+        }
+        for use in uses
+    ]
+    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
+    added = dialect.insert(token_uses)
+    later = added.excluded.last_used_at
+    latest = case((later > token_uses.c.last_used_at, later), else_=token_uses.c.last_used_at)
+    total = token_uses.c.uses + added.excluded.uses
+    connection.execute(
+        added.on_conflict_do_update(
+            index_elements=[token_uses.c.token_id, token_uses.c.hour, token_uses.c.address],
+            set_={"uses": total, "last_used_at": latest},
+        ),
+        rows,
+    )
+    connection.execute(_forward(), [_last(use) for use in _latest(uses)])
+
+
+def _forward() -> Update:
+    at: BindParameter[int] = bindparam("at")
+    older = or_(tokens.c.last_used_at.is_(None), tokens.c.last_used_at < at)
+    changes = {"last_used_at": at, "last_used_ip": func.coalesce(bindparam("ip"), tokens.c.last_used_ip)}
+    return update(tokens).where(tokens.c.id == bindparam("token"), older).values(changes)
+
+
+def _latest(uses: Iterable[_Use]) -> list[_Use]:
+    """The last use of each token, with the last address that is known; in the order of ids, as everybody locks."""
+    last: dict[str, _Use] = {}
+    for use in sorted(uses, key=lambda use: use.last_used_at):
+        before = last.get(use.token_id)
+        last[use.token_id] = replace(use, address=use.address or (before.address if before else ""))
+    return [last[token_id] for token_id in sorted(last)]
+
+
+def _last(use: _Use) -> dict[str, object]:
+    return {"token": use.token_id, "at": use.last_used_at, "ip": use.address[:_LONGEST_ADDRESS] or None}
