@@ -23,7 +23,7 @@ from tokenguard.respond.client import Client
 from tokenguard.respond.http import Patience
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Journal, pending_in
-from tokenguard.respond.revoke import Settled, preview, resume, revoke
+from tokenguard.respond.revoke import Route, Settled, preview, resume, revoke
 
 QUICK = Patience(connect=2, read=0.5, total=1.5, attempts=2, first_pause=0.01, longest_pause=0.05)
 MANY = 25
@@ -50,9 +50,14 @@ def intents(names: Sequence[str], issuer: str = "store") -> list[Intent]:
     return [Intent(issuer, "keebai-api-key", token_sha256=name, fingerprint=name[:32]) for name in names]
 
 
-def channel(web: Web, store: SimulatedStore) -> dict[str, Channel]:
+def channel(web: Web, store: SimulatedStore) -> Route:
     client = Client(web.url, Secret(store.bearer.encode()), patience=QUICK)
-    return {"store": ServiceChannel("store", client, batch=BATCH)}
+    return only(ServiceChannel("store", client, batch=BATCH))
+
+
+def only(*ways: Channel) -> Route:
+    by_name = {way.name: way for way in ways}
+    return lambda intent: by_name.get(intent.issuer)
 
 
 def outcomes(settled: Sequence[Settled]) -> list[Outcome]:
@@ -136,8 +141,9 @@ def test_one_issuer_that_fails_keeps_no_token_of_another_alive(web: Web, store: 
 
     live = sorted(store.live)
     wanted = [*intents(live[:1], "broken"), *intents(live), *intents(live[:1], "unheard of")]
+    whole = channel(web, store)
     with Journal(path) as journal:
-        settled = revoke(wanted, {**channel(web, store), "broken": Broken()}, journal)
+        settled = revoke(wanted, lambda intent: Broken() if intent.issuer == "broken" else whole(intent), journal)
         assert [entry.intent.issuer for entry in journal.pending()] == ["broken", "unheard of"]
     assert outcomes(settled[1:-1]) == [Outcome.REVOKED] * MANY
     assert settled[0].detail.startswith("internal error: ZeroDivisionError at ")
@@ -163,7 +169,7 @@ def test_what_an_issuer_raises_is_an_outcome(error: Exception, outcome: Outcome,
             raise error
 
     with Journal(path) as journal:
-        (settled,) = revoke(intents(hashes(1)), {"store": Raising()}, journal)
+        (settled,) = revoke(intents(hashes(1)), only(Raising()), journal)
         assert settled.outcome is outcome
         assert len(journal.pending()) == (outcome is Outcome.UNREACHABLE)
 
@@ -184,7 +190,7 @@ def test_an_outcome_that_cannot_be_written_stays_open(web: Web, store: Simulated
 
     service = Client(web.url, Secret(store.bearer.encode()), patience=QUICK)
     with Journal(path) as journal:
-        settled = revoke(intents(sorted(store.live)), {"store": Filling("store", service)}, journal)
+        settled = revoke(intents(sorted(store.live)), only(Filling("store", service)), journal)
         assert outcomes(settled) == [Outcome.REVOKED] * MANY
         assert all("cannot be used" in each.unrecorded for each in settled)
         journal._database.execute("PRAGMA query_only = OFF")
@@ -203,7 +209,7 @@ def test_an_interruption_leaves_the_rest_open(web: Web, store: SimulatedStore, p
 
     service = Client(web.url, Secret(store.bearer.encode()), patience=QUICK)
     with Journal(path) as journal:
-        settled = revoke(intents(sorted(store.live)), {"store": Interrupted("store", service, batch=BATCH)}, journal)
+        settled = revoke(intents(sorted(store.live)), only(Interrupted("store", service, batch=BATCH)), journal)
         assert outcomes(settled) == [Outcome.REVOKED] * 20 + [Outcome.UNREACHABLE] * 5
         assert len(journal.pending()) == 5
 
@@ -257,13 +263,13 @@ class Way(ServiceChannel):
         point()
         return results
 
-channels = {"store": Way("store", Client(url, Secret(bearer.encode())), batch=10)}
+way = Way("store", Client(url, Secret(bearer.encode())), batch=10)
 with Dying(path) as journal:
     if what == "resume":
-        resume(journal, channels)
+        resume(journal, lambda _: way)
     else:
         intents = [Intent("store", "keebai-api-key", token_sha256=name, fingerprint=name[:32]) for name in names]
-        revoke(intents, channels, journal)
+        revoke(intents, lambda _: way, journal)
 print(points)
 """
 

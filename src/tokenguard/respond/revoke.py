@@ -5,7 +5,7 @@ Each intent is in the journal before the first request goes out, so that nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -15,8 +15,8 @@ from tokenguard.respond.channel import NEEDS_TOKEN, Channel
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import Closing, Entry, Journal
 
-Channels = Mapping[str, Channel]
-"""By the name of their issuer."""
+Route = Callable[[Intent], Channel | None]
+"""The way that an intent goes; None: its issuer is not configured here (any more)."""
 
 _NOT_ASKED = "not asked: the issuer did not answer before"
 _INTERRUPTED = "interrupted"
@@ -36,34 +36,34 @@ class Settled:
     """Why the outcome is not in the journal; empty: it is."""
 
 
-def preview(intents: Sequence[Intent], channels: Channels) -> list[Settled]:
+def preview(intents: Sequence[Intent], route: Route) -> list[Settled]:
     """What would become of each, in their order. Nothing is written down and nothing dies."""
 
     def ask(distinct: Sequence[Intent]) -> list[Settled]:
         settled: dict[int, Settled] = {}
-        for batch in _batches(distinct, channels):
-            settled.update(_asked(batch, channels, dry_run=True))
+        for batch in _batches(distinct, route):
+            settled.update(_asked(batch, dry_run=True))
         return [settled[index] for index in range(len(distinct))]
 
     return _once(intents, ask)
 
 
-def revoke(intents: Sequence[Intent], channels: Channels, journal: Journal) -> list[Settled]:
+def revoke(intents: Sequence[Intent], route: Route, journal: Journal) -> list[Settled]:
     """Kill each token, once; what became of each, in the order of `intents`.
 
     Raises:
         JournalError: they could not be written down: nothing was sent.
     """
-    return _once(intents, lambda distinct: _finish(journal.write(distinct), channels, journal))
+    return _once(intents, lambda distinct: _finish(journal.write(distinct), route, journal))
 
 
-def resume(journal: Journal, channels: Channels) -> list[Settled]:
+def resume(journal: Journal, route: Route) -> list[Settled]:
     """Finish what is pending, the oldest first.
 
     Raises:
         JournalError: it cannot be read.
     """
-    return _finish(journal.pending(), channels, journal)
+    return _finish(journal.pending(), route, journal)
 
 
 def _once(intents: Sequence[Intent], ask: Callable[[Sequence[Intent]], list[Settled]]) -> list[Settled]:
@@ -73,18 +73,18 @@ def _once(intents: Sequence[Intent], ask: Callable[[Sequence[Intent]], list[Sett
     return [replace(settled[intent.issuer, intent.identity], intent=intent) for intent in intents]
 
 
-def _finish(entries: Sequence[Entry], channels: Channels, journal: Journal) -> list[Settled]:
+def _finish(entries: Sequence[Entry], route: Route, journal: Journal) -> list[Settled]:
     """Ask about each and close it. Whatever ends this early, the rest stays open and is told as unreachable."""
     settled: dict[int, Settled] = {}
-    silent: set[str] = set()
+    silent: set[int] = set()
     try:
-        for batch in _batches([entry.intent for entry in entries], channels):
-            if batch[0][1].issuer in silent:
-                done = {index: _unreached(intent, _NOT_ASKED) for index, intent in batch}
+        for batch in _batches([entry.intent for entry in entries], route):
+            if id(batch.channel) in silent:
+                done = {index: _unreached(intent, _NOT_ASKED) for index, intent in batch.numbered}
             else:
-                done = _asked(batch, channels, dry_run=False)
+                done = _asked(batch, dry_run=False)
             if all(each.outcome is Outcome.UNREACHABLE and each.detail != NEEDS_TOKEN for each in done.values()):
-                silent.add(batch[0][1].issuer)
+                silent.add(id(batch.channel))
             settled.update(_recorded(done, entries, journal))
     except KeyboardInterrupt:
         pass
@@ -100,32 +100,43 @@ def _recorded(done: dict[int, Settled], entries: Sequence[Entry], journal: Journ
     return done
 
 
-_Numbered = tuple[int, Intent]
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Intents that are asked about at once, each with its number."""
+
+    channel: Channel | None
+    numbered: tuple[tuple[int, Intent], ...]
 
 
-def _batches(intents: Sequence[Intent], channels: Channels) -> Iterator[list[_Numbered]]:
-    """Those of one issuer and one reason together, as many as its channel takes."""
-    groups: dict[tuple[str, str, bool], list[_Numbered]] = {}
+def _batches(intents: Sequence[Intent], route: Route) -> Iterator[_Batch]:
+    """Those of one way and one reason together, as many as it takes."""
+    groups: dict[tuple[int, str, bool], list[tuple[int, Intent]]] = {}
+    ways: dict[int, Channel | None] = {}
     for index, intent in enumerate(intents):
-        groups.setdefault((intent.issuer, intent.reason, intent.all_matching), []).append((index, intent))
-    for (issuer, _, _), group in groups.items():
-        size = channels[issuer].batch if issuer in channels else len(group)
+        way = route(intent)
+        ways[id(way)] = way
+        groups.setdefault((id(way), intent.reason, intent.all_matching), []).append((index, intent))
+    for (key, _, _), group in groups.items():
+        way = ways[key]
+        size = way.batch if way is not None else len(group)
         for start in range(0, len(group), size):
-            yield group[start : start + size]
+            yield _Batch(way, tuple(group[start : start + size]))
 
 
-def _asked(batch: list[_Numbered], channels: Channels, *, dry_run: bool) -> dict[int, Settled]:
+def _asked(batch: _Batch, *, dry_run: bool) -> dict[int, Settled]:
     """One request's worth: whatever goes wrong with it, it is an outcome."""
-    channel = channels.get(batch[0][1].issuer)
-    if channel is None:
-        why = f"no issuer is called {batch[0][1].issuer} here; configure it, then: tokenguard revoke --resume"
-        return {index: _unreached(intent, why) for index, intent in batch}
-    results = _answers(channel, [intent for _, intent in batch], dry_run=dry_run)
+    if batch.channel is None:
+        return {index: _unreached(intent, _no_issuer(intent)) for index, intent in batch.numbered}
+    results = _answers(batch.channel, [intent for _, intent in batch.numbered], dry_run=dry_run)
     now = datetime.now(UTC)
     return {
         index: Settled(intent, result.outcome, now, result.token, result.candidates, result.detail)
-        for (index, intent), result in zip(batch, results, strict=True)
+        for (index, intent), result in zip(batch.numbered, results, strict=True)
     }
+
+
+def _no_issuer(intent: Intent) -> str:
+    return f"no issuer is called {intent.issuer} here; configure it, then: tokenguard revoke --resume"
 
 
 def _answers(channel: Channel, intents: list[Intent], *, dry_run: bool) -> list[TargetResult]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from tokenguard.errors import RefusedError, TokenguardError
 from tokenguard.model.finding import Status
@@ -10,14 +10,14 @@ from tokenguard.respond.channel import IssuerChannel
 from tokenguard.respond.intent import Intent
 
 
-def verify(intents: Sequence[Intent], channels: Mapping[str, IssuerChannel]) -> list[Status]:
+def verify(intents: Sequence[Intent], route: Callable[[Intent], IssuerChannel]) -> list[Status]:
     """What the issuers know of each, in their order; `UNVERIFIED` where one was asked and did not answer."""
-    groups: dict[str, list[int]] = {}
+    groups: dict[int, tuple[IssuerChannel, list[int]]] = {}
     for index, intent in enumerate(intents):
-        groups.setdefault(intent.issuer, []).append(index)
+        channel = route(intent)
+        groups.setdefault(id(channel), (channel, []))[1].append(index)
     statuses = [Status.UNVERIFIED] * len(intents)
-    for name, indices in groups.items():
-        channel = channels[name]
+    for channel, indices in groups.values():
         for start in range(0, len(indices), channel.batch):
             batch = indices[start : start + channel.batch]
             for index, status in zip(batch, _answers(channel, [intents[each] for each in batch]), strict=True):
