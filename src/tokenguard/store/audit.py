@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from sqlalchemy import Connection, Row, Select, insert, select
+from sqlalchemy import Connection, Row, Select, select
 
 from tokenguard.model.token import AuditEvent, AuditFilter, AuditPage
 from tokenguard.store.actor import Actor, Permission
+from tokenguard.store.bulk import insert_rows
 from tokenguard.store.clock import micros, moment
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
@@ -17,6 +18,8 @@ from tokenguard.store.tables import audit, users
 
 _LONGEST_AGENT = 500
 _LONGEST_ADDRESS = 64
+_COLUMNS = ("id", "at", "actor", "action", "address", "agent", "token_id", "detail")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Action(StrEnum):
@@ -59,22 +62,15 @@ def note_all(
     events: Sequence[tuple[str | None, Mapping[str, object]]],
 ) -> None:
     """Write one event for each (token's id, detail). Details are JSON values, and never hold a token or its hash."""
-    now = context.now()
-    rows = [
-        {
-            "id": context.new_id("evt"),
-            "at": now,
-            "actor": actor.name,
-            "action": str(action),
-            "token_id": token_id,
-            "address": actor.address and actor.address[:_LONGEST_ADDRESS],
-            "agent": actor.agent and actor.agent[:_LONGEST_AGENT],
-            "detail": json.dumps(detail, ensure_ascii=False, separators=(",", ":")),
-        }
-        for token_id, detail in events
-    ]
-    if rows:
-        connection.execute(insert(audit), rows)
+    said = (
+        context.now(),
+        actor.name,
+        str(action),
+        actor.address and actor.address[:_LONGEST_ADDRESS],
+        actor.agent and actor.agent[:_LONGEST_AGENT],
+    )
+    rows = [(context.new_id("evt"), *said, token_id, _encode(detail)) for token_id, detail in events]
+    insert_rows(connection, audit, _COLUMNS, rows)
 
 
 def events(connection: Connection, context: Context, actor: Actor, which: AuditFilter) -> AuditPage:

@@ -10,13 +10,17 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection
 
+from tokenguard.store.bulk import insert_rows
 from tokenguard.store.context import Context
 from tokenguard.store.tables import outbox
 
 Payload: TypeAlias = Mapping[str, object]
 """JSON values. Never a token, nor its hash."""
+
+_COLUMNS = ("id", "at", "kind", "payload", "attempts", "next_at")
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class Kind(StrEnum):
@@ -30,16 +34,5 @@ class Kind(StrEnum):
 
 def put(connection: Connection, context: Context, kind: Kind, payloads: Iterable[Payload], at: int) -> None:
     """Have each of `payloads` delivered, from `at` (microseconds) on."""
-    rows = [
-        {
-            "id": context.new_id("out"),
-            "at": at,
-            "kind": str(kind),
-            "payload": json.dumps(payload, ensure_ascii=False, separators=(",", ":")),
-            "attempts": 0,
-            "next_at": at,
-        }
-        for payload in payloads
-    ]
-    if rows:
-        connection.execute(insert(outbox), rows)
+    rows = [(context.new_id("out"), at, str(kind), _encode(payload), 0, at) for payload in payloads]
+    insert_rows(connection, outbox, _COLUMNS, rows)

@@ -1,0 +1,62 @@
+"""A thousand rows with one statement, and with next to no Python for each.
+
+SQLAlchemy writes out a parameter for each value and a dict for each row; of 1,000 that takes three to six times as long
+as the statement itself (keyed hashes looked up: 6.8 ms against 2.5; events inserted: 16 ms against 5). So these few
+statements are written as text. Names come from the tables, values are parameters of the driver.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table
+
+
+def rows_where(
+    connection: Connection, columns: Sequence[Column[Any]], key: Column[Any], values: Collection[object], more: str = ""
+) -> Sequence[Sequence[Any]]:
+    """`columns` of the rows whose `key` is among `values`. `more`: SQL after that, without parameters."""
+    if not values:
+        return ()
+    condition, parameters = _among(connection, key, values)
+    names = ", ".join(column.name for column in columns)
+    statement = f"SELECT {names} FROM {key.table.name} WHERE {condition} {more}"  # noqa: S608 - names of our tables
+    return connection.exec_driver_sql(statement, parameters).all()
+
+
+def update_where(
+    connection: Connection, changes: Mapping[Column[Any], object], key: Column[Any], values: Collection[object]
+) -> int:
+    """Set `changes` in the rows whose `key` is among `values`, and in which the first changed column is NULL.
+
+    Gives how many these were.
+    """
+    mark = _mark(connection)
+    condition, parameters = _among(connection, key, values)
+    sets = ", ".join(f"{column.name} = {mark}" for column in changes)
+    unset = f"{next(iter(changes)).name} IS NULL"
+    statement = f"UPDATE {key.table.name} SET {sets} WHERE {condition} AND {unset}"  # noqa: S608 - as above
+    return connection.exec_driver_sql(statement, (*changes.values(), *parameters)).rowcount
+
+
+def insert_rows(
+    connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]], more: str = ""
+) -> None:
+    """Insert rows of these columns. `more`: SQL after that, such as what happens on a conflict."""
+    if not rows:
+        return
+    names = ", ".join(table.c[column].name for column in columns)
+    marks = ", ".join([_mark(connection)] * len(columns))
+    statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {more}"  # noqa: S608 - as above
+    connection.exec_driver_sql(statement, list(rows))
+
+
+def _among(connection: Connection, key: Column[Any], values: Collection[object]) -> tuple[str, tuple[object, ...]]:
+    if connection.dialect.name == "sqlite":
+        return f"{key.name} IN ({', '.join('?' * len(values))})", tuple(values)
+    return f"{key.name} = ANY(%s)", (list(values),)
+
+
+def _mark(connection: Connection) -> str:
+    return "?" if connection.dialect.name == "sqlite" else "%s"

@@ -1,0 +1,179 @@
+"""Leaks and their sightings, recorded: where a secret was seen is kept, what was seen never is.
+
+A leak of one of the store's tokens is named by the token; any other by a keyed hash of what the finding says of it, so
+that a stolen database cannot confirm a known token. The same again is one leak with one more sighting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, func, select, update
+
+from tokenguard.model.token import LeakPlace
+from tokenguard.store.actor import Actor
+from tokenguard.store.bulk import insert_rows, rows_where
+from tokenguard.store.clock import micros
+from tokenguard.store.context import Context
+from tokenguard.store.tables import leaks, sightings
+from tokenguard.store.texts import TokenSieve
+
+OPEN = "open"
+RESOLVED = "resolved"
+
+_EXACT = "hash"
+_LOOSE = "finding"
+_KEPT_SIGHTINGS = 100
+"""Of one leak: the first and the latest. A report that comes every hour must not fill the store."""
+_LONGEST_SOURCE = 200
+_LONGEST_PLACE = 2000
+_LONGEST_COMMIT = 100
+_LEAK = ("id", "identity", "rule_id", "prefix", "token_id", "state", "first_seen")
+_SIGHTING = ("id", "leak_id", "source", "url", "path", "commit_id", "seen_at", "reported_by", "reported_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A leak to record."""
+
+    identities: tuple[str, ...]
+    """What makes it the same: the one to keep it under, and others that it may have been kept under before."""
+    rule_id: str
+    prefix: str
+    token_id: str | None
+    places: tuple[LeakPlace, ...]
+    since: int
+    """When it came to the earliest of the places, as far as is known; microseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The leak that it is. `news`: nobody knew of it, or it was thought to be dealt with."""
+
+    id: str
+    news: bool
+
+
+def token_identity(token_id: str) -> tuple[str, ...]:
+    """Names the leak of one of the store's tokens."""
+    return (f"token:{token_id}",)
+
+
+def finding_identities(context: Context, rule_id: str, name: str, *, exact: bool) -> tuple[str, ...]:
+    """Name the leak of something else by what a finding says of it, keyed; the current pepper's first.
+
+    `exact`: the finding has the secret's hash, so that no token which merely shares its prefix can be meant.
+    """
+    digest = sha256(f"tokenguard/leak\0{rule_id}\0{name}".encode()).digest()
+    kind = _EXACT if exact else _LOOSE
+    return tuple(f"{kind}:{keyed.hex()}" for keyed in reversed(context.peppers.candidates(digest)))
+
+
+def has_candidates(identity: str) -> bool:
+    """Whether tokens with the same visible prefix are what may have leaked."""
+    return identity.startswith(f"{_LOOSE}:")
+
+
+def record(connection: Connection, context: Context, actor: Actor, seen: Sequence[Seen], now: int) -> list[Recorded]:
+    """Record leaks, each once however often it is among them; the leak that each is, in order."""
+    known = _known(connection, {identity for each in seen for identity in each.identities})
+    fresh = _add_missing(connection, context, seen, known)
+    found = [next(known[identity] for identity in each.identities if identity in known) for each in seen]
+    reopened = {row.id for row in found if row.state == RESOLVED}
+    _reopen(connection, reopened)
+    _move_back(connection, seen, found)
+    places = [(row.id, place) for row, each in zip(found, seen, strict=True) for place in each.places]
+    _add_sightings(connection, context, actor, places, now)
+    _prune(connection, {row.id for row in found} - fresh)
+    return [Recorded(row.id, row.id in fresh or row.id in reopened) for row in found]
+
+
+class _Known(NamedTuple):
+    """A leak's row, as far as recording needs it."""
+
+    id: str
+    state: str
+    first_seen: int
+
+
+def _known(connection: Connection, identities: Collection[str]) -> dict[str, _Known]:
+    columns = (leaks.c.identity, leaks.c.id, leaks.c.state, leaks.c.first_seen)
+    return {row[0]: _Known(*row[1:]) for row in rows_where(connection, columns, leaks.c.identity, identities)}
+
+
+def _add_missing(
+    connection: Connection, context: Context, seen: Sequence[Seen], known: dict[str, _Known]
+) -> frozenset[str]:
+    """Add rows for those that are not known, put them into `known`; the ids of the rows that are new."""
+    missing = {each.identities[0]: each for each in seen if known.keys().isdisjoint(each.identities)}
+    rows = [
+        (context.new_id("leak"), identity, each.rule_id, each.prefix, each.token_id, OPEN, each.since)
+        # In one order, so that two who record the same leaks wait for each other rather than block each other.
+        for identity, each in sorted(missing.items())
+    ]
+    if not rows:
+        return frozenset()
+    insert_rows(connection, leaks, _LEAK, rows, "ON CONFLICT (identity) DO NOTHING")
+    # Somebody else may have added one meanwhile (PostgreSQL): what counts is what stands there now.
+    known.update(_known(connection, missing.keys()))
+    return frozenset(row[0] for row in rows) & {each.id for each in known.values()}
+
+
+def _reopen(connection: Connection, leak_ids: Collection[str]) -> None:
+    if leak_ids:
+        opened = {"state": OPEN, "resolution": None, "resolved_at": None, "resolved_by": None}
+        connection.execute(update(leaks).where(leaks.c.id.in_(leak_ids)).values(opened))
+
+
+def _move_back(connection: Connection, seen: Sequence[Seen], found: Sequence[_Known]) -> None:
+    """It turned out to lie there for longer."""
+    earlier = [
+        {"leak": row.id, "since": each.since}
+        for row, each in zip(found, seen, strict=True)
+        if each.since < row.first_seen
+    ]
+    if earlier:
+        older = leaks.c.first_seen > bindparam("since")
+        moved = update(leaks).where(leaks.c.id == bindparam("leak"), older).values(first_seen=bindparam("since"))
+        connection.execute(moved, earlier)
+
+
+def _add_sightings(
+    connection: Connection, context: Context, actor: Actor, places: Sequence[tuple[str, LeakPlace]], now: int
+) -> None:
+    sieve = TokenSieve(context.ruleset)
+    kept = {
+        place: (
+            sieve.kept(place.source, _LONGEST_SOURCE),
+            sieve.kept(place.url, _LONGEST_PLACE),
+            sieve.kept(place.path, _LONGEST_PLACE),
+            sieve.kept(place.commit, _LONGEST_COMMIT),
+            micros(place.seen_at),
+        )
+        for place in {place for _, place in places}
+    }
+    rows = [(context.new_id("sight"), leak_id, *kept[place], actor.name, now) for leak_id, place in places]
+    insert_rows(connection, sightings, _SIGHTING, rows)
+
+
+def _prune(connection: Connection, leak_ids: Collection[str]) -> None:
+    """Keep the first sighting of each of these leaks, and the latest."""
+    if not leak_ids:
+        return
+    order = (sightings.c.reported_at, sightings.c.id)
+    ranked = (
+        select(
+            sightings.c.id,
+            func.row_number().over(partition_by=sightings.c.leak_id, order_by=order).label("from_first"),
+            func.row_number()
+            .over(partition_by=sightings.c.leak_id, order_by=[each.desc() for each in order])
+            .label("from_last"),
+        )
+        .where(sightings.c.leak_id.in_(leak_ids))
+        .subquery()
+    )
+    surplus = select(ranked.c.id).where(ranked.c.from_first > 1, ranked.c.from_last >= _KEPT_SIGHTINGS)
+    connection.execute(delete(sightings).where(sightings.c.id.in_(surplus)))
