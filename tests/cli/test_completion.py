@@ -11,6 +11,7 @@ import pytest
 
 import plant
 from cli.program import CLEAN, COMMAND, INSTALLED, USAGE, run
+from tokenguard.cli.root import COMMANDS
 from tokenguard.report.registry import FORMATS
 
 SHELLS = ("bash", "zsh", "fish")
@@ -45,7 +46,8 @@ def in_bash(line: str, cwd: Path) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "offered"),
     [
-        ("tokenguard ", {"scan", "rules", "baseline", "hook", "doctor", "completion"}),
+        ("tokenguard ", set(COMMANDS)),
+        ("tokenguard token create a --family bi", {plant.BINBOI_ACCESS, plant.BINBOI_LIVE}),
         ("tokenguard sc", {"scan"}),
         ("tokenguard scan ", {"files", "git", "staged", "commits", "push", "receive", "shell", "stdin"}),
         ("tokenguard scan files --exit", {"--exit-zero"}),

@@ -51,7 +51,7 @@ def test_loopback_is_open() -> None:
 
 @given(st.sampled_from(plant.RULES))
 def test_planted_tokens_have_the_published_lengths(rule_id: str) -> None:
-    lengths = {plant.BINBOI_ACCESS: 56, plant.BINBOI_LIVE: 44, plant.KEEBAI: 72}
+    lengths = {plant.BINBOI_ACCESS: 56, plant.BINBOI_LIVE: 44, plant.KEEBAI: 72, plant.TOKENGUARD: 51}
     token = plant.token(rule_id)
     assert len(token) == lengths[rule_id]
     assert token.startswith(plant.visible_prefix(token))

@@ -1,6 +1,6 @@
 """The program's entry point: what every run needs before any command, and how every run ends.
 
-Commands live in the modules that `_COMMANDS` names and are imported when they are called. `hook run` starts without
+Commands live in the modules that `root.COMMANDS` names and are imported when they are called. `hook run` starts without
 click: a commit waits for it, and click alone takes as long as the scan of a commit.
 """
 
@@ -143,7 +143,7 @@ def _click(arguments: Sequence[str]) -> int:
 
 def _warn_of_tokens(arguments: Sequence[str]) -> None:
     """Who pastes a token as an argument has to know where it lies now, whatever the command does with it."""
-    if max(map(len, arguments), default=0) < _SHORTEST_TOKEN:
+    if max(map(len, arguments), default=0) < _SHORTEST_TOKEN or arguments[0] == "login":  # which names the line itself
         return
     from tokenguard.ruleset.assemble import load_builtin
     from tokenguard.scan.redact import Redactor

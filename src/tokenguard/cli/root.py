@@ -9,11 +9,17 @@ import click
 from tokenguard import __version__
 from tokenguard.cli.group import examples
 
-_COMMANDS = {
+COMMANDS = {
     "scan": "Find leaked tokens: files, git, staged changes, commits, shell histories, standard input.",
     "rules": "List, show, check and export rules.",
     "baseline": "Record known findings, so that only new ones count.",
     "hook": "Install, remove and run git hooks.",
+    "token": "Create, list, check, rotate and revoke tokens.",
+    "login": "Sign in at a token store's server.",
+    "whoami": "Show whose token is used, and where it comes from.",
+    "logout": "Forget the token that login kept.",
+    "user": "Add and change users of the token store.",
+    "role": "Add and change roles of the token store.",
     "doctor": "Show what tokenguard sees: git, configuration, cache, hooks, rules.",
     "completion": "Print a shell's completion script.",
 }
@@ -25,12 +31,12 @@ class LazyGroup(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, in the order of the table."""
         del ctx
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name."""
         del ctx
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
         command = getattr(import_module(f"tokenguard.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
@@ -39,7 +45,7 @@ class LazyGroup(click.Group):
         """The list of commands, without importing them."""
         del ctx
         with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
+            formatter.write_dl(list(COMMANDS.items()))
 
 
 @click.group(

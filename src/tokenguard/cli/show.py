@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -28,11 +28,12 @@ class Screen:
         for row in safe:
             click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
 
-    def json(self, document: Any) -> None:
-        """A document of dicts, lists, texts, numbers and None."""
+    def json(self, document: Any, revealed: Mapping[str, str] | None = None) -> None:
+        """A document of dicts, lists, texts, numbers and None. `revealed`: further keys whose texts are shown as is."""
         from tokenguard.report.json_encoding import encode
 
-        click.echo(encode(self._cleaned(document), indent=2))
+        cleaned = self._cleaned(document)
+        click.echo(encode(cleaned | revealed if revealed else cleaned, indent=2))
 
     def _safe(self, text: str) -> str:
         return shown(self._clean(text))

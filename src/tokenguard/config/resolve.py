@@ -18,7 +18,14 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_OTHER_VARIABLES = ("TOKENGUARD_CONFIG", "TOKENGUARD_TOKEN")
+_OTHER_VARIABLES = (
+    "TOKENGUARD_CONFIG",
+    "TOKENGUARD_TOKEN",
+    # The embedded store's and the server's.
+    "TOKENGUARD_STORE_URL",
+    "TOKENGUARD_PEPPER",
+    "TOKENGUARD_PEPPER_FILE",
+)
 
 
 def resolve(

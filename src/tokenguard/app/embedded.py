@@ -1,0 +1,107 @@
+"""The token store on this machine: where it is, and how it is made and opened.
+
+Whoever can read its file and its pepper is its admin; the audit names them as `local:<user>`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tokenguard.config.places import data_folder
+from tokenguard.errors import StoreError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from tokenguard.model.rule import RuleSet
+    from tokenguard.model.service import TokenService
+    from tokenguard.store.store import Store
+
+STORE_VARIABLE = "TOKENGUARD_STORE_URL"
+
+
+def store_place(environ: Mapping[str, str]) -> str | Path:
+    """The database's URL, or the path of its file.
+
+    Raises:
+        UsageError: the environment names neither it nor a home.
+    """
+    if said := environ.get(STORE_VARIABLE):
+        return said if "://" in said else Path(said).expanduser()
+    folder = data_folder(environ, sys.platform)
+    if folder is None:
+        raise UsageError("no home folder for the token store", remedy=f"set HOME or {STORE_VARIABLE}")
+    return folder / "store.db"
+
+
+def pepper_file(environ: Mapping[str, str]) -> Path | None:
+    """Where the pepper's file is unless the environment names another; None when that names no home."""
+    folder = data_folder(environ, sys.platform)
+    return folder / "pepper" if folder is not None else None
+
+
+@contextmanager
+def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = False) -> Iterator[TokenService]:
+    """The embedded store, on behalf of whoever runs this. `make`: one that is missing is made.
+
+    Raises:
+        UsageError: there is none yet, or the extra for it is not installed.
+        StoreError: it is broken, too new, or its pepper cannot be read.
+    """
+    place = store_place(environ)
+    missing = isinstance(place, Path) and not place.exists()
+    if missing and not make:
+        raise UsageError(
+            f"there is no token store yet ({place})",
+            remedy="tokenguard token create makes one; for a server: tokenguard login --server URL",
+        )
+    try:
+        from tokenguard.store.store import Store
+    except ModuleNotFoundError as error:
+        raise _extra_missing(error) from None
+    user = user_name(environ)
+    store = _made(place, environ, ruleset, user) if missing else None
+    if store is None:
+        from tokenguard.store.pepper import peppers_for
+
+        store = Store.open(place, peppers=peppers_for(environ, pepper_file(environ)), ruleset=ruleset)
+    with store:
+        yield store.acting(store.local(user))
+
+
+def _made(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user: str) -> Store | None:
+    """A new store with its local user; None where another program has just made one."""
+    from tokenguard.store.initialise import initialise
+    from tokenguard.store.pepper import PEPPER_FILE_VARIABLE, PEPPER_VARIABLE, make_pepper_file, peppers_for
+
+    named = environ.get(PEPPER_FILE_VARIABLE)
+    file = Path(named) if named else pepper_file(environ)
+    as_text = bool(environ.get(PEPPER_VARIABLE))
+    peppers = peppers_for(environ, file) if file is None or as_text else make_pepper_file(file)
+    try:
+        store, _ = initialise(place, peppers=peppers, ruleset=ruleset, by=f"local:{user}")
+    except StoreError:
+        if isinstance(place, Path) and place.exists():
+            return None
+        raise
+    return store
+
+
+def _extra_missing(error: ModuleNotFoundError) -> Exception:
+    if (error.name or "").partition(".")[0] in {"sqlalchemy", "alembic"}:
+        return UsageError("the token store needs SQLAlchemy", remedy="install tokenguard's extra `store`")
+    return error
+
+
+def user_name(environ: Mapping[str, str]) -> str:
+    """Who runs this, for the audit: the account's name, which no variable can change, where the system knows it."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return environ.get("USERNAME") or environ.get("USER") or "unknown"
