@@ -24,7 +24,7 @@ class Suspect:
     rule: Rule
     fingerprint: str
     prefix: str
-    """The visible prefix."""
+    """The visible prefix. Empty where it comes from somebody who is not to be trusted to name a token by it."""
     token_sha256: str | None
     """None: the rule has too few random bits for an exact name that gives nothing away."""
     secret: Callable[[], Secret | None] = field(repr=False, compare=False)
@@ -46,7 +46,11 @@ class Issuer(Protocol):
         ...
 
     def verify(self, suspects: Sequence[Suspect]) -> list[Status]:
-        """What is known of each, in their order; `Status.UNKNOWN` where the issuer did not tell."""
+        """What is known of each, in their order.
+
+        `Status.UNKNOWN` where the issuer was asked and does not tell, `Status.UNVERIFIED` where it could not be asked
+        or did not answer.
+        """
         ...
 
     def revoke(self, suspects: Sequence[Suspect], *, reason: str, dry_run: bool) -> list[TargetResult]:

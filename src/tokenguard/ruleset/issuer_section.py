@@ -34,6 +34,10 @@ _PATH = re.compile(
     r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@%-]|\{[a-z0-9_]+\})*)+(?:\?(?:[A-Za-z0-9._~=&%-]|\{[a-z0-9_]+\})+)?"
 )
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,64}")
+_OUR_HEADERS = frozenset(
+    {"host", "connection", "content-length", "transfer-encoding", "accept-encoding", "cookie", "proxy-authorization"}
+)
+"""Where a request goes and how long it is, is not for a description."""
 _KEY_PATH = re.compile(r"[^.\s]+(?:\.[^.\s]+)*")
 _STATUS = re.compile(r"[1-5][0-9][0-9]")
 
@@ -140,8 +144,8 @@ class _Section:
             return ()
         found = []
         for entry, value in node.entries:
-            if name is not None and not name.fullmatch(entry.text):
-                self._faults.add(entry.where, f"no header is called {shown(entry.text)}")
+            if name is not None and (not name.fullmatch(entry.text) or entry.text.lower() in _OUR_HEADERS):
+                self._faults.add(entry.where, f"{shown(entry.text)} is no header that a step may have")
             found.append((entry.text, self._template(value, known)))
         return tuple(found)
 
