@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tokenguard.model.token import Identity, Role, TokenRecord, User
+    from tokenguard.app.token_history import History
+    from tokenguard.model.token import Identity, LeakPlace, Role, TokenRecord, User
 
 NONE = "-"
+_COMMIT = 12
+"""Characters of a commit's id."""
 
 
 def when(moment: datetime | None, none: str = NONE) -> str:
@@ -71,6 +74,24 @@ def _relatives(record: TokenRecord) -> Iterable[tuple[str, str | None]]:
     yield "rotated from", record.rotated_from
     yield "rotated to", record.rotated_to
     yield "honeytoken", "yes: any use of it is an alarm" if record.honeytoken else None
+
+
+def history_table(past: History) -> list[Sequence[str]]:
+    """What happened to a token, one event or sighting a row under a header, in the order of time."""
+    events = ((event.at, event.action, event.actor, str(event.detail.get("reason") or NONE)) for event in past.events)
+    seen = (
+        (each.reported_at, "leak seen", each.reported_by, _place(each.place))
+        for leak in past.leaks
+        for each in leak.sightings
+    )
+    # A leak comes to light before what is done about it in the same moment.
+    rows = sorted((*seen, *events), key=lambda row: row[0])
+    return [("WHEN", "WHAT", "WHO", "WHY, OR WHERE"), *((when(at), *rest) for at, *rest in rows)]
+
+
+def _place(place: LeakPlace) -> str:
+    commit = f"commit {place.commit[:_COMMIT]}" if place.commit else ""
+    return ", ".join(filter(None, (place.source, place.path, commit, place.url))) or "unknown"
 
 
 def person(name: str, email: str) -> str:

@@ -119,6 +119,22 @@ def show(token_name: str, **options: Any) -> int:
         return 0
 
 
+@token.command(epilog=examples("tokenguard token history tgd_2e9c4D9z", "tokenguard token history tok_0123 --json"))
+@_token_argument
+@service_options
+def history(token_name: str, **options: Any) -> None:
+    """Show what happened to a token: who made, rotated and revoked it, when and why, and where it was seen leaked.
+
+    Needs audit.read; where it was seen also security.respond.
+    """
+    from tokenguard.app.token_history import history_of
+    from tokenguard.cli.record import history_table
+
+    with connected(**options) as store:
+        past = history_of(store.service, _the_one(store, _reference(store, token_name)).id)
+        store.show(past, lambda: history_table(past))
+
+
 @token.command(
     epilog=examples(
         "tokenguard token verify < token.txt",

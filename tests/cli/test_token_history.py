@@ -1,0 +1,45 @@
+"""`tokenguard token history`: the evidence of what happened to a token."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import plant
+from cli.program import CLEAN, USAGE, run
+from tokenguard.app.token_service import approach, open_service
+from tokenguard.model.token import LeakPlace, Target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_who_when_why_and_where(tmp_path: Path) -> None:
+    value = run("token", "create", "ci of acme/app", cwd=tmp_path).out.strip()
+    prefix = plant.visible_prefix(value)
+    assert run("token", "history", prefix, cwd=tmp_path).out.count("\n") == 2
+    with open_service(approach(os.environ), os.environ) as service:
+        for path in ("conf/app.env", "notes\x1b[31m.txt"):
+            place = LeakPlace(source="git", path=path, commit="ab" * 20)
+            service.revoke((Target(prefix=prefix),), reason="found in a push", leak=place)
+    ended = run("token", "history", prefix, cwd=tmp_path)
+    header, *rows = ended.out.splitlines()
+    assert (ended.code, header.split()) == (CLEAN, ["WHEN", "WHAT", "WHO", "WHY,", "OR", "WHERE"])
+    assert [row.split()[2:4] for row in rows if "leak seen" not in row] == [
+        ["token.created", rows[0].split()[3]], ["token.revoked", rows[0].split()[3]],
+    ]  # fmt: skip
+    assert "found in a push" in ended.out
+    assert f"git, conf/app.env, commit {'ab' * 6}" in ended.out
+    assert "\x1b" not in ended.out
+    assert value[12:20] not in ended.out
+    document = run("token", "history", prefix, "--json", cwd=tmp_path).report
+    assert document["events"][0]["action"] == "token.created"
+    assert {seen["path"] for leak in document["leaks"] for seen in leak["sightings"]} == {
+        "conf/app.env", "notes\x1b[31m.txt",
+    }  # fmt: skip
+
+
+def test_of_nothing(tmp_path: Path) -> None:
+    run("token", "create", "x", cwd=tmp_path)
+    ended = run("token", "history", "tok_0123", cwd=tmp_path)
+    assert (ended.code, ended.out) == (USAGE, "")
