@@ -121,7 +121,8 @@ class Client:
         results: list[TargetResult] = []
         for batch in _batches(targets):
             body = common | {"targets": [_target(target) for target in batch]}
-            answer = self._exchange.send("POST", f"{_API}/revocations", body, repeatable=True)
+            holds = [target.token for target in batch if target.token is not None]
+            answer = self._exchange.send("POST", f"{_API}/revocations", body, repeatable=True, holds=holds)
             results += self._results(answer, len(batch), len(results))
         return tuple(results)
 
@@ -129,12 +130,14 @@ class Client:
         """Revoke by whole value, 1,000 a call; no token of our own is sent along."""
         for batch in _batches(tokens):
             body = {"tokens": [_text(token) for token in batch]}
-            self._exchange.send("POST", f"{_API}/revocations/leaked", body, repeatable=True, anonymous=True)
+            path = f"{_API}/revocations/leaked"
+            self._exchange.send("POST", path, body, repeatable=True, anonymous=True, holds=batch)
 
     def introspect(self, *, token: Secret | None = None, token_sha256: str | None = None) -> Introspection:
         """Whether a token lives (RFC 7662)."""
         form = {"token": token.reveal()} if token is not None else {"token_sha256": (token_sha256 or "").encode()}
-        return self._value(Introspection, self._exchange.send_form("/oauth/introspect", form))
+        holds = () if token is None else (token,)
+        return self._value(Introspection, self._exchange.send_form("/oauth/introspect", form, holds=holds))
 
     def report_leaks(self, report: Mapping[str, object]) -> tuple[LeakMatch, ...]:
         """Hand in a report. May be repeated: the same sighting is one."""

@@ -13,11 +13,10 @@ from tokenguard.errors import RefusedError, TokenguardError, UnavailableError
 from tokenguard.respond.http import Http, HttpAnswer, Patience
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tokenguard.model.secret import Secret
 
-_LONG_WORD = re.compile(r"[\w.~+/=-]{16,}")
 _LONGEST_MESSAGE = 500
 
 
@@ -54,20 +53,21 @@ class Exchange:
         repeatable: bool = False,
         idempotency_key: str = "",
         anonymous: bool = False,
+        holds: Sequence[Secret] = (),
     ) -> Any:
-        """The JSON answered to JSON; None where the answer is empty."""
+        """The JSON answered to JSON; None where the answer is empty. `holds`: the secrets in the body."""
         headers = {} if body is None else {"Content-Type": b"application/json"}
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key.encode("ascii", "replace")
         sent = None if body is None else json.dumps(body, separators=(",", ":")).encode()
-        return self._answer(method, path, headers, sent, repeatable=repeatable, anonymous=anonymous)
+        return self._answer(method, path, headers, sent, repeatable=repeatable, anonymous=anonymous, holds=holds)
 
-    def send_form(self, path: str, form: Mapping[str, bytes]) -> Any:
-        """The JSON answered to a form, as OAuth's calls take it; it may be repeated."""
+    def send_form(self, path: str, form: Mapping[str, bytes], *, holds: Sequence[Secret] = ()) -> Any:
+        """The JSON answered to a form, as OAuth's calls take it; it may be repeated. `holds`: as in `send`."""
         from urllib.parse import urlencode
 
         headers = {"Content-Type": b"application/x-www-form-urlencoded"}
-        return self._answer("POST", path, headers, urlencode(form).encode(), repeatable=True)
+        return self._answer("POST", path, headers, urlencode(form).encode(), repeatable=True, holds=holds)
 
     def malformed(self, what: str) -> UnavailableError:
         """The error for an answer that is not what the API promises."""
@@ -85,18 +85,19 @@ class Exchange:
         *,
         repeatable: bool,
         anonymous: bool = False,
+        holds: Sequence[Secret] = (),
     ) -> Any:
         if self._token is not None and not anonymous:
             headers = headers | {"Authorization": b"Bearer " + self._token.reveal()}
         answer = self._http.ask(method, path, headers=headers, body=body, repeatable=repeatable)
         data = _read(answer.body)
         if not 200 <= answer.status < 300:
-            raise self._refusal(answer, data if isinstance(data, dict) else {}, body or b"")
+            raise self._refusal(answer, data if isinstance(data, dict) else {}, holds)
         if answer.body and data is None:
             raise self.malformed("no JSON")
         return data
 
-    def _refusal(self, answer: HttpAnswer, problem: dict[str, Any], body: bytes) -> TokenguardError:
+    def _refusal(self, answer: HttpAnswer, problem: dict[str, Any], holds: Sequence[Secret]) -> TokenguardError:
         if answer.status == 401:
             return RefusedError(
                 "UNAUTHORIZED", f"{self.name}: this token is not accepted", remedy="log in with one that is active"
@@ -110,18 +111,26 @@ class Exchange:
         if not isinstance(code, str) or not re.fullmatch(r"[A-Z_]{1,40}", code):
             return self.malformed(f"status {answer.status}")
         text = problem.get("detail") or error.get("message") or problem.get("title") or ""
+
+        def texts(key: str) -> tuple[str, ...]:
+            found = problem.get(key)
+            listed = found if isinstance(found, list) else []
+            return tuple(self._shown(each, holds) for each in listed if isinstance(each, str))
+
         return RefusedError(
             code,
-            self._without_secrets(_one_line(str(text)), body) or f"{self.name}: refused",
-            required=_texts(problem.get("required")),
-            missing=_texts(problem.get("missing")),
-            pointers=_texts(problem.get("pointers")),
+            self._shown(str(text), holds) or f"{self.name}: refused",
+            required=texts("required"),
+            missing=texts("missing"),
+            pointers=texts("pointers"),
         )
 
-    def _without_secrets(self, text: str, body: bytes) -> str:
-        """The server's words without anything long that we sent it: a server that repeats it would show a token."""
-        sent = body + (self._token.reveal() if self._token is not None else b"")
-        return _LONG_WORD.sub(lambda word: "…" if word[0].encode() in sent else word[0], text)
+    def _shown(self, text: str, holds: Sequence[Secret]) -> str:
+        """The server's words without the tokens that it was sent: one that repeats its input would show them."""
+        text = text[: 16 * _LONGEST_MESSAGE]
+        for secret in holds if self._token is None else (*holds, self._token):
+            text = text.replace(secret.reveal().decode("utf-8", "replace") or "…", "…")
+        return _one_line(text)
 
 
 def _read(body: bytes) -> Any:
@@ -142,7 +151,3 @@ def _query(query: Mapping[str, object]) -> str:
 def _one_line(text: str) -> str:
     """Words of a server, fit for a terminal and bounded."""
     return "".join(each if each.isprintable() else " " for each in text[:_LONGEST_MESSAGE])
-
-
-def _texts(value: object) -> tuple[str, ...]:
-    return tuple(_one_line(each) for each in value if isinstance(each, str)) if isinstance(value, list) else ()
