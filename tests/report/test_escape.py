@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tokenguard.report import escape
 from tokenguard.report.escape import UNSAFE, flowed, octets, portable, shown
 from tokenguard.report.json_encoding import encode
 from tokenguard.report.uri import reference
@@ -110,3 +112,21 @@ def test_a_reference_is_a_plain_uri(path: str) -> None:
 )
 def test_references(path: str, expected: str) -> None:
     assert reference(path) == expected
+
+
+@given(ANYTHING)
+def test_what_was_quoted_comes_back(text: str) -> None:
+    assert octets(escape.unquoted(portable(text))) == octets(text)
+    assert octets(escape.unquoted(shown(text))) == octets(text)
+
+
+@pytest.mark.parametrize("text", ['"', '"a', '"a"b"', '"\\"', '"\\9"', '"\\400"', '"\\x41"', '"\\'])
+def test_what_nobody_quoted_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not quoted"):
+        escape.unquoted(text)
+
+
+@given(st.text('"\\0123nrtx', max_size=30))
+def test_unquoting_is_total(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        escape.unquoted(text)

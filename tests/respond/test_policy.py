@@ -8,7 +8,8 @@ import pytest
 
 from tokenguard.errors import ConfigError
 from tokenguard.model import Finding, Location, Severity
-from tokenguard.respond.policy import Action, Policy, parse, read, unknown_rules
+from tokenguard.respond.policy import Action, Policy, parse, read, require_known
+from tokenguard.ruleset.assemble import load_builtin
 
 POLICY = b"""\
 # Fixtures are for people; what lies in a history dies.
@@ -78,4 +79,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_slip_in_a_rules_name_is_seen() -> None:
-    assert unknown_rules(parse(POLICY, "p"), frozenset(("binboi-live-token",))) == ("keebai-api-key",)
+    require_known(parse(POLICY, "p"), load_builtin(), "p")
+    with pytest.raises(ConfigError, match="there is no rule keebai-api-kex; did you mean keebai-api-key"):
+        require_known(parse(POLICY.replace(b"api-key", b"api-kex"), "p"), load_builtin(), "p")

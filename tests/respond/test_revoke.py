@@ -16,6 +16,7 @@ import pytest
 from respond.simulated_store import FAULTS, SimulatedStore, hashes
 from respond.web import Web, serving
 from tokenguard.errors import JournalError, RefusedError, UnavailableError
+from tokenguard.model import Location
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import Outcome, TargetResult
 from tokenguard.respond.channel import NEEDS_TOKEN, Channel, ServiceChannel
@@ -215,12 +216,16 @@ def test_an_interruption_leaves_the_rest_open(web: Web, store: SimulatedStore, p
 
 
 def test_a_token_that_was_handed_over_cannot_be_sent_again(web: Web, store: SimulatedStore, path: Path) -> None:
-    """Of a family that is too weak for a hash: nothing of it is kept."""
+    """Of a family that is too weak for a hash nothing is kept; what lies somewhere may be read there later."""
     weak = Intent("store", "weak", fingerprint="ab" * 16)
+    placed = replace(weak, fingerprint="cd" * 16, locations=(Location("files", "a", 1, 1, 1, 2),))
     with Journal(path) as journal:
-        (settled,) = revoke([weak], channel(web, store), journal)
-        assert (settled.outcome, settled.detail) == (Outcome.UNREACHABLE, NEEDS_TOKEN)
-        assert [entry.note for entry in journal.pending()] == [NEEDS_TOKEN]
+        gone, left = revoke([weak, placed], channel(web, store), journal)
+        assert gone.outcome is Outcome.INVALID
+        assert "--token-stdin" in gone.detail
+        assert (left.outcome, left.detail) == (Outcome.UNREACHABLE, NEEDS_TOKEN)
+        assert [(entry.intent, entry.note) for entry in journal.pending()] == [(placed, NEEDS_TOKEN)]
+    assert web.asked == []
 
 
 # Kills. The child counts the points at which it could die, and dies at the one that it is told.

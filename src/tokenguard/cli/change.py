@@ -41,7 +41,9 @@ def run_change(  # noqa: PLR0913 - the last two are for hooks
     with ObjectReader(git) as objects:
         sight = of_change(os.environ, git.repository, objects, changed, head(changed))
         sight = replace(sight, strict=strict)
-        return run_scan(Run(sight, lambda session: scan_changes(session, git, changed, objects)), options)
+        root = git.repository.worktree or git.repository.common_dir
+        run = Run(sight, lambda session: scan_changes(session, git, changed, objects), root, hook)
+        return run_scan(run, options)
 
 
 def run_staged(repo: str, options: ScanOptions, *, hook: bool = False, whole_if_unchanged: bool = False) -> int:

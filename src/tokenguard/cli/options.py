@@ -63,11 +63,20 @@ _READING = (
         "--cache/--no-cache", default=None, help="Remember what was read clean. Default: on, off where CI is set."
     ),
 )  # fmt: skip
+_RESPONSE = (
+    click.option("--verify", is_flag=True, help="Ask the issuer of each token that is found whether it lives."),
+    click.option("--revoke", is_flag=True, help="Have the tokens that are found revoked; a dry run without --yes."),
+    click.option("--yes", is_flag=True, help="With --revoke: do it."),
+    click.option(
+        "--policy", type=click.Path(path_type=Path), metavar="FILE",
+        help="With --revoke: which rules and places are revoked, and which left to people.",
+    ),
+)  # fmt: skip
 
 
 def scan_options(command: F) -> F:
     """Give a command the shared options of scans; it takes them as keyword arguments for `parse`."""
-    return _decorated(command, (*_REPORTS, _RULES, *_VERDICT, *_READING))
+    return _decorated(command, (*_REPORTS, _RULES, *_VERDICT, *_RESPONSE, *_READING))
 
 
 def reading_options(command: F) -> F:
@@ -95,13 +104,19 @@ def parse(  # noqa: PLR0913 - one parameter for each option
     strict_allow: bool,
     progress: bool,
     cache: bool | None,
+    verify: bool,
+    revoke: bool,
+    yes: bool,
+    policy: Path | None,
     respect_gitignore: bool | None = None,
 ) -> ScanOptions:
     """What was typed as ready values.
 
     Raises:
-        UsageError: an unknown format, or two reports for one place.
+        UsageError: an unknown format, two reports for one place, or a part of a revocation without --revoke.
     """
+    if (yes or policy is not None) and not revoke:
+        raise UsageError(f"{'--yes' if yes else '--policy'} without --revoke", remedy="add --revoke, or leave it out")
     return ScanOptions(
         outputs=_outputs(formats, output),
         rules=rules,
@@ -115,6 +130,10 @@ def parse(  # noqa: PLR0913 - one parameter for each option
         progress=progress,
         cache=cache,
         respect_gitignore=respect_gitignore,
+        verify=verify,
+        revoke=revoke,
+        yes=yes,
+        policy=policy,
     )
 
 

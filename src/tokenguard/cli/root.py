@@ -14,6 +14,7 @@ COMMANDS = {
     "rules": "List, show, check and export rules.",
     "baseline": "Record known findings, so that only new ones count.",
     "hook": "Install, remove and run git hooks.",
+    "revoke": "Revoke leaked tokens: all of a report, or by prefix, id, hash or value.",
     "token": "Create, list, check, rotate and revoke tokens.",
     "login": "Sign in at a token store's server.",
     "whoami": "Show whose token is used, and where it comes from.",

@@ -11,10 +11,12 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
+from tokenguard.app.outcome import Outcome
 from tokenguard.app.perform import Scan, perform
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.session import Progress, Session, Silence
@@ -23,12 +25,15 @@ from tokenguard.cli.main import abandon_output, complain
 from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.settings import Settings
 from tokenguard.errors import OutputError
-from tokenguard.model import Report, Severity, State
+from tokenguard.model import Report, RuleSet, Severity, State
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
 from tokenguard.report.summary import summary
 
 CLEAN, FINDINGS, INCOMPLETE = 0, 1, 3
+
+Respond = Callable[[Outcome], tuple[Outcome, bool]]
+"""An outcome with what became of its findings, and whether everything that was asked for was done."""
 
 _NO_TERMINAL = 100
 """Columns of a text report that goes elsewhere."""
@@ -40,6 +45,10 @@ class Run:
 
     sight: Sight
     scan: Scan
+    root: Path | None = None
+    """Where the paths of its findings start; None: the current folder."""
+    hook: bool = False
+    """It runs in a hook of git's."""
 
 
 def run_scan(run: Run, options: ScanOptions) -> int:
@@ -49,18 +58,35 @@ def run_scan(run: Run, options: ScanOptions) -> int:
     for note in settings.notes:
         complain(note)
     ruleset = rules_for(settings, run.sight.read_inside, options.only)
-    progress, close = shown_progress(wanted=options.progress)
-    try:
-        outcome = perform(
-            run.sight, settings, ruleset, interruptible(run.scan), cache=cache_folder(), progress=progress
-        )
-    finally:
-        close()
+    with _response(run, options, settings, ruleset) as respond:
+        outcome = _performed(run, options, settings, ruleset)
+        finished = True
+        if respond is not None:
+            outcome, finished = respond(outcome)
     for note in outcome.notes:
         complain(note)
     tell_incomplete(outcome.report)
     written = _write_all(outcome.report, options.outputs, started)
-    return written or exit_code(outcome.report, settings, options)
+    return written or (exit_code(outcome.report, settings, options) if finished else INCOMPLETE)
+
+
+def _performed(run: Run, options: ScanOptions, settings: Settings, ruleset: RuleSet) -> Outcome:
+    progress, close = shown_progress(wanted=options.progress)
+    try:
+        return perform(run.sight, settings, ruleset, interruptible(run.scan), cache=cache_folder(), progress=progress)
+    finally:
+        close()
+
+
+def _response(
+    run: Run, options: ScanOptions, settings: Settings, ruleset: RuleSet
+) -> AbstractContextManager[Respond | None]:
+    """What is done with the findings, made ready before the scan: None where nothing was asked for."""
+    if not options.verify and not options.revoke:
+        return contextlib.nullcontext()
+    from tokenguard.cli.response import prepared  # start-up time: most scans ask nobody
+
+    return prepared(options, settings, ruleset, root=run.root or Path.cwd(), hook=run.hook)
 
 
 def interruptible(scan: Scan) -> Scan:

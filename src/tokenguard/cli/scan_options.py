@@ -32,6 +32,10 @@ class ScanOptions:
     progress: bool = True
     cache: bool | None = None
     respect_gitignore: bool | None = None
+    verify: bool = False
+    revoke: bool = False
+    yes: bool = False
+    policy: Path | None = None
 
     def flags(self) -> dict[str, object]:
         """What was typed, by the names of configuration keys; None where nothing was."""

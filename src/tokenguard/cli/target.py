@@ -27,7 +27,8 @@ def whole_repository(path: str) -> Iterator[Run]:
     require_git(os.environ)
     found = locate(Path(path))
     with ObjectReader(Git(found)) as objects:
-        yield Run(of_repository(os.environ, found, objects), lambda session: scan_repository(session, path))
+        sight = of_repository(os.environ, found, objects)
+        yield Run(sight, lambda session: scan_repository(session, path), found.worktree or found.common_dir)
 
 
 def file_trees(paths: Sequence[str]) -> Run:

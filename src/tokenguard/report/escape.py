@@ -17,7 +17,10 @@ UNSAFE = re.compile(
 """One character that may not be written as it is."""
 
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
+_ESCAPE = re.compile(r'\\([0-3][0-7]{2}|["\\nrt])')
+_QUOTED_TEXT = re.compile(r'(?:[^"\\]|\\(?:[0-3][0-7]{2}|["\\nrt]))*+')
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NAMES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
 def octets(text: str) -> bytes:
@@ -53,6 +56,17 @@ def portable(text: str) -> str:
     as well, so that a leading double quote always means: undo the quoting.
     """
     return _quoted(text, _SURROGATE) if text.startswith('"') or _SURROGATE.search(text) else text
+
+
+def unquoted(text: str) -> str:
+    """What `portable` or `shown` was given; ValueError where they cannot have written this."""
+    if not text.startswith('"'):
+        return text
+    inner = text[1:-1]
+    if len(text) < 2 or not text.endswith('"') or not _QUOTED_TEXT.fullmatch(inner):
+        raise ValueError("not quoted as it should be")
+    data = _ESCAPE.sub(lambda found: _NAMES.get(found[1]) or chr(int(found[1], 8)), octets(inner).decode("latin-1"))
+    return data.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
 def _quoted(text: str, unsafe: re.Pattern[str]) -> str:

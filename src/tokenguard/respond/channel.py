@@ -14,7 +14,6 @@ from tokenguard.model.service import TokenService
 from tokenguard.model.token import LeakPlace, Outcome, Target, TargetResult
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.issuer import Issuer, Suspect
-from tokenguard.scan.redact import visible
 
 NEEDS_TOKEN = "pending: needs the token"  # noqa: S105 - a message
 """What is said where an issuer wants the value and its location no longer holds it."""
@@ -48,8 +47,6 @@ class IssuerChannel:
     issuer: Issuer
     rules: Mapping[str, Rule]
     read_again: ReadAgain
-    exact: bool = True
-    """It knows tokens by their hash. Else by prefix or value, so that a token without a prefix is read again first."""
     batch: int = 1000
 
     @property
@@ -59,72 +56,53 @@ class IssuerChannel:
 
     def verify(self, intents: Sequence[Intent]) -> list[Status]:
         """What the issuer knows of each, in their order; `UNVERIFIED` where it could not be asked."""
-        statuses = [Status.UNVERIFIED] * len(intents)
-        asked = [(index, each) for index, each in enumerate(map(self._look, intents)) if self._can_be_asked(each)]
-        if asked:
-            answers = self.issuer.verify([self._suspect(look) for _, look in asked])
-            for (index, _), status in zip(asked, answers, strict=True):
-                statuses[index] = status
-        return statuses
+        return self.issuer.verify([self._suspect(_Look(intent, self.read_again)) for intent in intents])
 
     def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
         """As the Protocol says. Where the value was wanted and is gone, the result says that it is."""
-        results = [TargetResult(index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN) for index in range(len(intents))]
-        asked = [(index, each) for index, each in enumerate(map(self._look, intents)) if self._can_be_asked(each)]
-        if not asked:
-            return results
-        suspects = [self._suspect(look) for _, look in asked]
-        answers = self.issuer.revoke(suspects, reason=intents[0].reason, dry_run=dry_run)
-        for (index, look), answer in zip(asked, answers, strict=True):
-            if answer.outcome.dead or not look.gone:
-                results[index] = replace(answer, target_index=index)
-        return results
-
-    def _look(self, intent: Intent) -> _Look:
-        look = _Look(intent, self.read_again)
-        if not self.exact and not intent.prefix:
-            look.hold()
-        return look
-
-    def _can_be_asked(self, look: _Look) -> bool:
-        return self.exact or bool(look.intent.prefix) or not look.gone
+        looks = [_Look(intent, self.read_again) for intent in intents]
+        results = self.issuer.revoke(list(map(self._suspect, looks)), reason=intents[0].reason, dry_run=dry_run)
+        return [
+            result if result.outcome is not Outcome.UNREACHABLE or not look.gone else _gone(look.intent, index)
+            for index, (look, result) in enumerate(zip(looks, results, strict=True))
+        ]
 
     def _suspect(self, look: _Look) -> Suspect:
-        return _of_intent(look.intent, self.rules[look.intent.rule_id], look)
+        intent = look.intent
+        return Suspect(
+            self.rules[intent.rule_id], intent.fingerprint, intent.prefix, intent.token_sha256, look, _place(intent)
+        )
 
 
 @dataclass(slots=True)
 class _Look:
-    """Reads a token again when it is asked for, and remembers that it was not there."""
+    """Reads a token again when it is asked for, and remembers only that it was not there."""
 
     intent: Intent
     read_again: ReadAgain = field(repr=False)
     gone: bool = field(default=False)
-    held: Secret | None = field(default=None, repr=False)
-
-    def hold(self) -> None:
-        """Read it now, and keep it until the issuer was asked: nothing else names it to this issuer."""
-        self.held = self()
 
     def __call__(self) -> Secret | None:
-        if self.held is not None:
-            return self.held
         secret = self.read_again(self.intent)
         self.gone = secret is None
         return secret
 
 
-def _of_intent(intent: Intent, rule: Rule, look: _Look) -> Suspect:
-    """An intent as its issuer sees it."""
-    prefix = intent.prefix if look.held is None else visible(rule, look.held)
+def _gone(intent: Intent, index: int) -> TargetResult:
+    """The issuer wants what is gone. What can never be had again is not kept for later."""
+    if intent.locations or intent.token_sha256:
+        return TargetResult(index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN)
+    return TargetResult(index, Outcome.INVALID, detail="its issuer wants the whole token: give it with --token-stdin")
+
+
+def _place(intent: Intent) -> LeakPlace:
     first = intent.locations[0] if intent.locations else None
-    place = LeakPlace(
+    return LeakPlace(
         source="tokenguard",
         path=first.path if first else "",
         commit=(first.commit or "") if first else "",
         seen_at=datetime.now(UTC),
     )
-    return Suspect(rule, intent.fingerprint, prefix, intent.token_sha256, look, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +119,7 @@ class ServiceChannel:
         """As the Protocol says."""
         targets = [self._target(intent) for intent in intents]
         sent = [(index, target) for index, target in enumerate(targets) if target is not None]
-        results = [TargetResult(index, Outcome.UNREACHABLE, detail=NEEDS_TOKEN) for index in range(len(targets))]
+        results = [_gone(intent, index) for index, intent in enumerate(intents)]
         if sent:
             answers = self.service.revoke(
                 [target for _, target in sent],

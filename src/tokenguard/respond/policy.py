@@ -31,6 +31,7 @@ from tokenguard.config.strict_yaml import (
 )
 from tokenguard.errors import ConfigError
 from tokenguard.model.finding import Finding, Location
+from tokenguard.model.rule import RuleSet
 
 SOURCES = ("files", "git", "staged", "commits", "push", "receive", "shell", "stdin")
 
@@ -171,6 +172,11 @@ def _text(given: dict[str, Node], key: str) -> str | None:
     return text_of(given[key], key) if key in given else None
 
 
-def unknown_rules(policy: Policy, known: frozenset[str]) -> tuple[str, ...]:
-    """Ids in the entries that no rule has: a slip there would let a token live, or die."""
-    return tuple(entry.rule for entry in policy.entries if entry.rule is not None and entry.rule not in known)
+def require_known(policy: Policy, ruleset: RuleSet, name: str) -> None:
+    """Raise ConfigError for the id of a rule that there is not: such a slip would let a token live, or die."""
+    for entry in policy.entries:
+        if entry.rule is not None and ruleset.by_id(entry.rule) is None:
+            raise ConfigError(
+                f"{name}: there is no rule {entry.rule}",
+                remedy=nearest(entry.rule, (rule.id for rule in ruleset.rules)),
+            )
