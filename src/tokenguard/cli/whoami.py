@@ -31,7 +31,9 @@ def whoami(**options: Any) -> None:
             return
         _show(store, identity)
         for hidden in _hidden(store):
-            complain(f"{hidden['where']}: says another {hidden['what']} ({hidden['value']}), which does not count")
+            another = f"another {hidden['what']}" if store.way.access.server else "a token"
+            why = "which does not count" if store.way.access.server else "which the embedded store does not ask for"
+            complain(f"{hidden['where']}: says {another} ({hidden['value']}), {why}")
 
 
 def _show(store: Connection, identity: Identity) -> None:
