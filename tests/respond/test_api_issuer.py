@@ -266,6 +266,17 @@ def test_an_id_that_leads_elsewhere_is_not_followed(odd: Any, binboi: Binboi, we
     assert {asked.method for asked in web.asked} == {"GET"}
 
 
+def test_an_id_that_is_the_token_is_neither_shown_nor_sent(binboi: Binboi, web: Web, issuer: ApiIssuer) -> None:
+    token = binboi.issue(plant.BINBOI_ACCESS)
+    binboi.of(token).extra = {"id": token}
+    (alone,) = revoke(issuer, suspect(token))
+    binboi.issue(plant.BINBOI_ACCESS, prefix=plant.visible_prefix(token))
+    (shared,) = revoke(issuer, suspect(token))
+    assert (alone.outcome, shared.outcome) == (Outcome.UNREACHABLE, Outcome.AMBIGUOUS)
+    assert token not in alone.detail + shared.detail
+    assert all(token not in asked.path for asked in web.asked)
+
+
 def test_an_id_may_be_a_number(binboi: Binboi, web: Web, issuer: ApiIssuer) -> None:
     token = binboi.issue(plant.BINBOI_ACCESS)
     binboi.of(token).extra = {"id": 42}

@@ -93,7 +93,7 @@ def _looked_up(find: Find, answer: Answered, filling: Filling) -> Heard | Fillin
         return Heard("", "answers without the list that its description names")
     if not found:
         return Heard(Outcome.NOT_FOUND.value)
-    ids = [record_id(find, record) for record in found]
+    ids = [_usable(record_id(find, record), filling) for record in found]
     if len(found) > 1:
         named = ", ".join(each or "(without an id)" for each in ids[:_SHOWN_IDS])
         return Heard(Outcome.AMBIGUOUS.value, f"{len(found)} records have this prefix: {named}")
@@ -101,3 +101,8 @@ def _looked_up(find: Find, answer: Answered, filling: Filling) -> Heard | Fillin
     if means is not None:
         return Heard(means)
     return filling.with_id(ids[0]) if ids[0] else Heard("", "answers with a record that has no usable id")
+
+
+def _usable(found: str | None, filling: Filling) -> str | None:
+    """An id that can be shown and stand in a URL: an API that names its records by their tokens has none."""
+    return None if found is None or any(each in found.encode() for each in filling.values()) else found

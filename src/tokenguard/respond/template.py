@@ -68,6 +68,10 @@ class Filling:
         path = PLACEHOLDER.sub(lambda found: quote(self.texts[found[1]], safe=""), step.path)
         return Call(step.method, path, headers, body)
 
+    def values(self) -> list[bytes]:
+        """The secrets, for finding out where they are."""
+        return [secret.reveal() for secret in self.secrets.values()]
+
     def text(self, template: str) -> str:
         """A template without secrets, filled in."""
         return PLACEHOLDER.sub(lambda found: self.texts[found[1]], template)
