@@ -22,8 +22,9 @@ from typing import IO
 
 import psycopg
 
-REQUIRED_VARIABLE = "TOKENGUARD_TEST_POSTGRES"
-"""Set to `required`, a missing PostgreSQL fails the tests instead of skipping them."""
+REQUIRED = os.environ.get("TOKENGUARD_TEST_POSTGRES") == "required"
+"""Whether a missing PostgreSQL fails the tests instead of skipping them. Read before tests get an environment of their
+own, which has none of our variables."""
 
 _USERS = ("postgres", "nobody")
 _START_SECONDS = 60
@@ -39,11 +40,6 @@ _SETTINGS = {
     "jit": "off",
     "timezone": "Asia/Kathmandu",
 }
-
-
-def required() -> bool:
-    """Whether tests on PostgreSQL may not be skipped."""
-    return os.environ.get(REQUIRED_VARIABLE) == "required"
 
 
 def program(name: str) -> str | None:
@@ -182,7 +178,7 @@ def cluster() -> Iterator[Cluster]:
 @functools.cache
 def shared_cluster() -> Cluster | None:
     """The cluster of this test process, started when it is asked for first; None: PostgreSQL is not installed."""
-    if program("postgres") is None and not required():
+    if program("postgres") is None and not REQUIRED:
         return None
     stack = contextlib.ExitStack()
     atexit.register(stack.close)

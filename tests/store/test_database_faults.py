@@ -134,7 +134,7 @@ def test_sqlite_broken(sqlite_place: Place) -> None:
 
 @pytest.fixture
 def own_cluster() -> Iterator[postgres.Cluster]:
-    if postgres.program("postgres") is None and not postgres.required():
+    if postgres.program("postgres") is None and not postgres.REQUIRED:
         pytest.skip("PostgreSQL is not installed")
     with postgres.cluster() as own:
         yield own
