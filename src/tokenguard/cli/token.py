@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 NOT_DEAD = 1
 
+_PAGE = 500
+"""Tokens asked for at once."""
+
 _token_argument = click.argument("token_name", metavar="PREFIX|ID")
 
 
@@ -95,7 +98,7 @@ def list_tokens(status: str | None, **options: Any) -> None:
 
     names = ("family", "everyone", "owner", "stale_days", "expiring_days", "overscoped", "shared", "odd_hours")
     narrowing = {name: options.pop(name) for name in names}
-    which = TokenFilter(status=None if status is None else TokenStatus(status), **narrowing)
+    which = TokenFilter(status=None if status is None else TokenStatus(status), limit=_PAGE, **narrowing)
     with connected(**options) as store:
         _show_list(store, which)
 
