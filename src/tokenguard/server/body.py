@@ -1,19 +1,17 @@
 """What a request carries, read strictly: bytes within a limit, then JSON, a form or a query; nothing is guessed.
 
-What `json` lets pass is refused: double keys, NaN, numbers without end, half surrogates, NUL (which PostgreSQL cannot
-store), nesting without end. No message holds what was given.
+What `json` lets pass is refused: double keys, NaN, numbers and nesting without end. No message holds what was given.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 import re
 from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import parse_qsl
 
-from tokenguard.server.problems import Problem, ProblemError, invalid, too_large, wrong_type
+from tokenguard.server.problems import invalid, too_large, wrong_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +23,7 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 
 _DEEPEST = 32
 _LONGEST_NUMBER = 40
+_LONGEST_LENGTH = 18
 _MOST_FIELDS = 50
 _UNFIT = re.compile("[\0\ud800-\udfff]")
 
@@ -34,13 +33,17 @@ class DisconnectedError(Exception):
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
-    """The value of a header (lower case), the first of them; None: there is none."""
-    return next((value for key, value in scope["headers"] if key == name), None)
+    """The value of a header (lower case), the last of them; None: there is none."""
+    found: bytes | None = scope["fields"].get(name)
+    return found
 
 
 def require_type(scope: Scope, expected: str) -> None:
     """Raise a 415 unless the body says that it is `expected`, in UTF-8."""
-    given, *parameters = (header(scope, b"content-type") or b"").decode("latin-1").lower().split(";")
+    said = (header(scope, b"content-type") or b"").decode("latin-1").lower()
+    if said == expected:
+        return
+    given, *parameters = said.split(";")
     if given.strip() != expected:
         raise wrong_type(expected)
     for parameter in parameters:
@@ -49,50 +52,28 @@ def require_type(scope: Scope, expected: str) -> None:
             raise wrong_type(f"{expected} in UTF-8")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
-    """The whole body.
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. How long it may take to arrive is for the connection to say (`protocol`).
 
     Raises:
-        ProblemError: 413 above `limit` bytes, 408 when it takes longer than `seconds` to arrive.
+        ProblemError: 413 above `limit` bytes.
         DisconnectedError: it broke off.
     """
     length = header(scope, b"content-length")
-    if length is not None and (not length.isdigit() or len(length) > 18 or int(length) > limit):
+    if length is not None and (not length.isdigit() or len(length) > _LONGEST_LENGTH or int(length) > limit):
         raise too_large(limit)
-    message = await _next(receive, seconds)
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        # Nearly every body comes in one piece.
-        if len(body) > limit:
-            raise too_large(limit)
-        return body
-    return await _rest(body, receive, limit, seconds)
-
-
-async def _rest(body: bytes, receive: Receive, limit: int, seconds: float) -> bytes:
-    parts, size, more = [body], len(body), True
-    until = asyncio.get_running_loop().time() + seconds
+    parts: list[bytes] = []
+    size, more = 0, True
     while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise DisconnectedError
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+        size += len(parts[-1])
         if size > limit:
             raise too_large(limit)
-        message = await _next(receive, until - asyncio.get_running_loop().time())
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        more = message.get("more_body", False)
-    if size > limit:
-        raise too_large(limit)
-    return b"".join(parts)
-
-
-async def _next(receive: Receive, seconds: float) -> Any:
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-    except TimeoutError:
-        raise ProblemError(Problem(408, "the body did not arrive in time", headers={"Connection": "close"})) from None
-    if message["type"] == "http.disconnect":
-        raise DisconnectedError
-    return message
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 def parse_json(body: bytes) -> Any:
@@ -115,7 +96,8 @@ def parse_json(body: bytes) -> Any:
         raise invalid(f"the body is nested deeper than {_DEEPEST} levels", "") from None
     except ValueError:
         raise invalid("the body is not JSON", "") from None
-    _require_fit(value)
+    if not _is_shallow(value):
+        raise invalid(f"the body is nested deeper than {_DEEPEST} levels", "")
     return value
 
 
@@ -142,28 +124,29 @@ def _constant(_: str) -> NoReturn:
     raise invalid("NaN and Infinity are no JSON", "")
 
 
-def _require_fit(value: Any) -> None:
-    """Walk everything, without recursion: depth is what it looks for."""
+def _is_shallow(value: Any) -> bool:
+    """Walk everything level by level: a recursion would be what it looks for."""
     level: list[Any] = [value]
     for _ in range(_DEEPEST):
-        texts = [each for each in level if isinstance(each, str)]
-        require_texts(texts)
         level = [inner for each in level for inner in _inside(each)]
         if not level:
-            return
-    raise invalid(f"the body is nested deeper than {_DEEPEST} levels", "")
+            return True
+    return False
 
 
 def _inside(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
-        return (*value, *value.values())
+        return value.values()
     return value if isinstance(value, list) else ()
 
 
-def require_texts(texts: Iterable[str]) -> None:
-    """Raise a 422 where a text holds what no store can keep."""
-    if any(_UNFIT.search(text) for text in texts):
-        raise invalid("a text holds NUL or half a character", "")
+def storable(value: Any) -> bool:
+    """Whether every text in a JSON value, keys too, is one that a database can keep: no NUL, no half surrogate."""
+    if isinstance(value, str):
+        return not _UNFIT.search(value)
+    if isinstance(value, dict):
+        return all(storable(key) and storable(inner) for key, inner in value.items())
+    return all(map(storable, value)) if isinstance(value, list) else True
 
 
 def parse_form(body: bytes) -> dict[str, str]:
@@ -195,6 +178,6 @@ def _fields(data: bytes, what: str) -> dict[str, str]:
     fields = dict(pairs)
     if len(fields) != len(pairs):
         raise invalid(f"{what} gives a field twice")
-    require_texts(fields)
-    require_texts(fields.values())
+    if b"%00" in data and not storable(fields):
+        raise invalid(f"{what} holds NUL")
     return fields

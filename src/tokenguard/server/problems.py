@@ -101,6 +101,7 @@ _UNAUTHORIZED = "a valid token is needed: Authorization: Bearer"
 MISSING = Problem(401, _UNAUTHORIZED, headers={"WWW-Authenticate": _REALM})
 # RFC 6750, section 3.1: an error only where a credential was sent.
 INVALID = Problem(401, _UNAUTHORIZED, headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'})
+FAULT = Problem(500, "a fault of ours; the log knows more")
 
 
 def invalid(detail: str, *pointers: str) -> ProblemError:
