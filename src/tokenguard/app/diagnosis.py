@@ -22,9 +22,9 @@ from tokenguard.app.hook_state import HookState, HookStatus, hook_status
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.sight import Sight, of_folder
 from tokenguard.config.display import Shown, described
-from tokenguard.config.places import REPOSITORY_FILE, user_file
+from tokenguard.config.places import REPOSITORY_FILE, state_folder, user_file
 from tokenguard.config.settings import Settings
-from tokenguard.errors import ConfigError, NotARepositoryError, RuleError, TokenguardError, fault
+from tokenguard.errors import ConfigError, JournalError, NotARepositoryError, RuleError, TokenguardError, fault
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import MINIMUM_VERSION, find_git, git_version, require_git
 from tokenguard.model import RuleSet
@@ -83,7 +83,7 @@ def diagnose(environ: Mapping[str, str], folder: Path, cache: Path | None) -> Di
     except ConfigError as error:
         checks.append(_failed("configuration", error))
     checks += _rules(settings or Settings(), sight)
-    checks += [*_cache(cache, settings), *_hooks(environ, folder)]
+    checks += [*_cache(cache, settings), *_hooks(environ, folder), *_pending(environ)]
     return Diagnosis(tuple(checks), described(settings) if settings is not None else ())
 
 
@@ -240,3 +240,28 @@ def _hook(status: HookStatus) -> Check:
             return Check(name, f"{value}: {status.hint}", Health.NOTE, install)
         case HookState.MISSING | HookState.FOREIGN:
             return Check(name, value, Health.NOTE, status.hint or install)
+
+
+# Revocations.
+
+
+def _pending(environ: Mapping[str, str]) -> Iterator[Check]:
+    """What somebody asked to have killed, and what may live yet."""
+    from tokenguard.respond.journal import FILE, pending_in
+
+    state = state_folder(environ, sys.platform)
+    if state is None:
+        yield Check("revocations", "no home folder for their journal", Health.NOTE, "set HOME or XDG_STATE_HOME")
+        return
+    try:
+        entries = pending_in(state / FILE)
+    except JournalError as error:
+        yield _failed("revocations", error)
+        return
+    if not entries:
+        yield Check("revocations", "none pending")
+        return
+    oldest, why = f"{entries[0].asked_at:%Y-%m-%d}", next((each.note for each in entries if each.note), "it broke off")
+    pending = f"{len(entries):,} pending at {', '.join(sorted({each.intent.issuer for each in entries}))}"
+    value = f"{pending}, the oldest since {oldest} ({why})"
+    yield Check("revocations", value, Health.NOTE, "run: tokenguard revoke --resume")
