@@ -59,6 +59,10 @@ class Find:
     take: tuple[str, ...]
     """Paths in that record whose value becomes `{id}`; the first one that is there counts."""
     statuses: tuple[int, ...] = (200,)
+    next: str = ""
+    """Path of what names the next page of the list; empty: there is one page."""
+    parameter: str = ""
+    """The parameter of the URL that takes it."""
     records: tuple[Meaning, ...] = ()
     """What the record itself says already: no further step is needed then."""
 

@@ -82,7 +82,7 @@ class ApiIssuer:
     def _fate(self, suspect: Suspect, reason: str, *, dry_run: bool) -> _Fate:
         """Raises UnavailableError where the API does not answer."""
         if not self._api.revoke:
-            return _Fate(Outcome.REFUSED, _by_hand(suspect))
+            return _Fate(Outcome.REFUSED, f"no documented call revokes it. {_by_hand(suspect)}")
         heard, operator_refused = Heard(Outcome.NOT_FOUND.value), False
         if self._operator is not None:
             heard = self._attempt(suspect, reason, self._operator, dry_run=dry_run)

@@ -9,12 +9,13 @@ from tokenguard.errors import ConfigError, UnavailableError
 from tokenguard.model.issuer import Find, Step
 from tokenguard.model.token import Outcome
 from tokenguard.respond.http import Http
-from tokenguard.respond.template import Answered, Filling, answered, meaning, record_id, records
+from tokenguard.respond.template import Answered, Filling, answered, meaning, next_page, record_id, records
 
 WOULD = "would"
 """A dry run came to the call that changes something."""
 
 _SHOWN_IDS = 5
+_MOST_PAGES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,19 +64,29 @@ class DescribedCalls:
 
     def _take(self, step: Step, filling: Filling) -> Heard | Filling:
         """One step: what is known now, or what the next one is asked with."""
-        try:
-            answer = self._ask(step, filling)
-        except ConfigError as error:
-            return Heard("", error.message)
-        means = meaning(step.answers, answer.status, answer.data)
-        if means is not None:
-            return Heard(means, repeated=answer.attempts > 1)
-        if step.find is None or answer.status not in step.find.statuses:
-            return self._unexplained(answer)
-        return _looked_up(step.find, answer, filling)
+        found: list[object] = []
+        page = ""
+        for _ in range(_MOST_PAGES):
+            try:
+                answer = self._ask(step, filling, page)
+            except ConfigError as error:
+                return Heard("", error.message)
+            means = meaning(step.answers, answer.status, answer.data)
+            if means is not None:
+                return Heard(means, repeated=answer.attempts > 1)
+            if step.find is None or answer.status not in step.find.statuses:
+                return self._unexplained(answer)
+            listed = records(step.find, answer.data, filling.text(step.find.equals))
+            if listed is None:
+                return Heard("", "answers without the list that its description names")
+            found += listed
+            page = next_page(step.find, answer.data)
+            if not page:
+                return _looked_up(step.find, found, filling)
+        return Heard("", f"answers with a list of more than {_MOST_PAGES} pages")
 
-    def _ask(self, step: Step, filling: Filling) -> Answered:
-        call = filling.call(step)
+    def _ask(self, step: Step, filling: Filling, page: str) -> Answered:
+        call = filling.call(step, page)
         # Asking whether it lives, and killing it, have the same effect twice as once.
         answer = self._http.ask(call.method, call.path, headers=call.headers, body=call.body, repeatable=True)
         return answered(answer)
@@ -87,10 +98,7 @@ class DescribedCalls:
         return Heard("", f"{what}, and nothing that its description explains")
 
 
-def _looked_up(find: Find, answer: Answered, filling: Filling) -> Heard | Filling:
-    found = records(find, answer.data, filling.text(find.equals))
-    if found is None:
-        return Heard("", "answers without the list that its description names")
+def _looked_up(find: Find, found: Sequence[object], filling: Filling) -> Heard | Filling:
     if not found:
         return Heard(Outcome.NOT_FOUND.value)
     ids = [_usable(record_id(find, record), filling) for record in found]

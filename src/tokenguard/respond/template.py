@@ -54,8 +54,8 @@ class Filling:
         """The placeholders of a step that nothing stands for."""
         return step.placeholders() - self.texts.keys() - self.secrets.keys()
 
-    def call(self, step: Step) -> Call:
-        """The request of a step that lacks nothing."""
+    def call(self, step: Step, page: str = "") -> Call:
+        """The request of a step that lacks nothing; `page` is added to its URL."""
         headers = {name: self._bytes(text) for name, text in step.headers}
         body = None
         if step.form:
@@ -66,7 +66,7 @@ class Filling:
             body = json.dumps(self._json(json.loads(step.json))).encode()
         # No secret has a place in a URL, whatever a template says: `texts` alone.
         path = PLACEHOLDER.sub(lambda found: quote(self.texts[found[1]], safe=""), step.path)
-        return Call(step.method, path, headers, body)
+        return Call(step.method, path + (f"{'&' if '?' in path else '?'}{page}" if page else ""), headers, body)
 
     def values(self) -> list[bytes]:
         """The secrets, for finding out where they are."""
@@ -113,6 +113,13 @@ def records(find: Find, data: Any, wanted: str) -> list[Any] | None:
     if not isinstance(found, list):
         return None
     return [record for record in found if _first(record, find.fields) == wanted]
+
+
+def next_page(find: Find, data: Any) -> str:
+    """What the next page is asked for with, as a part of its URL; empty where this is the last."""
+    value = _at(data, find.next) if find.next else None
+    text = str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    return urlencode({find.parameter: text}) if text else ""
 
 
 def record_id(find: Find, record: Any) -> str | None:

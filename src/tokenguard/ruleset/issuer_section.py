@@ -24,7 +24,7 @@ from tokenguard.ruleset.fields import Faults, Fields
 _STEP_KEYS = ("method", "url", "headers", "form", "json", "find", "answers")
 _ANSWER_KEYS = ("status", "has", "equals", "means")
 _RECORD_KEYS = ("has", "equals", "means")
-_FIND_KEYS = ("list", "field", "equals", "take", "status", "records")
+_FIND_KEYS = ("list", "field", "equals", "take", "status", "next", "parameter", "records")
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _MAX_STEPS = 2
 _BASE = "{url}"
@@ -39,6 +39,7 @@ _OUR_HEADERS = frozenset(
 )
 """Where a request goes and how long it is, is not for a description."""
 _KEY_PATH = re.compile(r"[^.\s]+(?:\.[^.\s]+)*")
+_PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _STATUS = re.compile(r"[1-5][0-9][0-9]")
 
 
@@ -208,12 +209,19 @@ class _Section:
         find = Fields(node, _FIND_KEYS, self._faults, "'find'")
         find.require("list", "field", "equals", "take")
         equals = find.node("equals")
+        following, parameter = self._paths(find, "next"), find.text("parameter")
+        if ("next" in find) != ("parameter" in find):
+            find.fault("next", "'next' and 'parameter' belong together")
+        if len(following) > 1 or (parameter and not _PARAMETER.fullmatch(parameter)):
+            find.fault("parameter", "'next' is one key of the answer, 'parameter' a name of plain characters")
         return Find(
             self._paths(find, "list"),
             self._paths(find, "field"),
             self._template(equals, known - SECRETS) if equals else "",
             self._paths(find, "take"),
             self._statuses(find) if "status" in find else (200,),
+            "".join(following),
+            parameter,
             tuple(self._meaning(each, _RECORD_KEYS) for each in find.nodes("records")),
         )
 
