@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import ssl
+import sys
 import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -55,6 +57,15 @@ def reply(value: object, status: int = 200, **more: Any) -> Reply:
     return Reply(status, json.dumps(value).encode(), **more)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *where: Any) -> None:
+        """A client that goes away is what these tests are about; anything else is a fault of theirs."""
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(*where)
+
+
 class Web:
     """The server; `asked` is everything that came in, `answer` says what goes out."""
 
@@ -62,10 +73,14 @@ class Web:
         self.answer = answer
         self.asked: list[Asked] = []
         self.closing = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": self}))
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), type("Handler", (_Handler,), {"web": self}))
         self.port = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"
+
+    def secure(self, context: ssl.SSLContext) -> None:
+        """Speak TLS from now on."""
+        self._server.socket = context.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
+        self.url = f"https://127.0.0.1:{self.port}"
 
     @contextmanager
     def running(self) -> Iterator[Web]:
