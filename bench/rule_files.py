@@ -13,8 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ONE_REGEX = "binboi_pat_[0-9a-f]{8}_[0-9a-f]{36}|binboi_live_[0-9a-f]{32}|kbai_pk_[0-9a-f]{64}"
-"""The built-in rules for grep: without their boundaries, which it cannot express."""
+ONE_REGEX = (
+    "binboi_pat_[0-9a-f]{8}_[0-9a-f]{36}|binboi_live_[0-9a-f]{32}|kbai_pk_[0-9a-f]{64}"
+    "|tgd_[0-9A-Za-z]{8}_[0-9A-Za-z]{38}"
+)
+"""The built-in rules for grep: without their boundaries and the checksum of the last, which it cannot express."""
 
 _COMMON = (
     "square",
@@ -34,7 +37,7 @@ _SYLLABLES = [first + second for first in "bcdfghklmnprstvz" for second in "aeio
 
 
 def write_for_kingfisher(path: Path) -> None:
-    """The same three patterns."""
+    """The same patterns."""
     rules = [
         {
             "name": f"Made from rule {number}",

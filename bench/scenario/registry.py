@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from bench.scenario import attribution, files, history, hostile, many_rules, memory, second_scan, staged
+from bench.scenario import (
+    attribution,
+    files,
+    history,
+    hostile,
+    introspection,
+    look_up,
+    many_rules,
+    memory,
+    revocations,
+    second_scan,
+    staged,
+)
 
 SCENARIOS = (
     history.SCENARIO,
@@ -15,4 +27,7 @@ SCENARIOS = (
     staged.CLEAN,
     staged.LEAK,
     hostile.SCENARIO,
+    introspection.SCENARIO,
+    look_up.SCENARIO,
+    revocations.SCENARIO,
 )

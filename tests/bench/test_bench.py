@@ -206,6 +206,7 @@ def test_planted_commits_are_reachable(repository: RepositoryBuilder, tmp_path: 
 # The whole.
 
 SMALL = ("second-scan", "staged-leak", "hostile")
+STORE = ("introspection", "look-up", "revocations")
 
 
 @pytest.fixture(scope="module")
@@ -238,6 +239,36 @@ def test_a_run_finds_what_was_planted(record: Path) -> None:
     assert found.get("gitleaks", [1]) == [1]
     assert found["text"] == found["look-alikes"] == [0]
     assert all(number and number > 100 for number in found["tokens"])
+
+
+@pytest.fixture(scope="module")
+def store_record(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scenarios of the token store once, on hardly anything; no repository."""
+    folder = tmp_path_factory.mktemp("store-bench")
+    out = folder / "record.json"
+    options = ("--rounds", "1", "--scale", "0.002", "--work", str(folder), "--out", str(out))
+    command = [sys.executable, "-m", "bench", "--only", *STORE, *options]
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, check=False, text=True)
+    assert done.returncode == 0, done.stderr + done.stdout
+    assert sorted(path.name for path in folder.iterdir()) == ["record.json"]
+    return out
+
+
+def test_the_store_is_measured_at_work(store_record: Path) -> None:
+    scenarios = {scenario.name: scenario for scenario in read(store_record).scenarios}
+    assert tuple(scenarios) == STORE
+    done = {name: each[0].outcome for scenario in scenarios.values() for name, each in scenario.executions.items()}
+    assert done.pop("introspection, PostgreSQL", Outcome(40)).findings == 40
+    assert {name: outcome.findings for name, outcome in done.items()} == {
+        "a constant": 40, "introspection, SQLite": 40, "among 1,000 tokens": 100, "among 2,000 tokens": 100,
+        "plain sqlite3, ten transactions": 20, "revoked through the client": 20,
+    }  # fmt: skip
+    assert all(outcome.complete and outcome.seconds for outcome in done.values())
+    assert "The token store" in table.markdown(read(store_record))
+
+
+def test_no_token_of_the_store_is_kept(store_record: Path) -> None:
+    assert findings(store_record.read_text()) == 0
 
 
 def test_a_record_names_versions_and_commands_but_no_folder(record: Path, tmp_path: Path) -> None:
