@@ -1,0 +1,27 @@
+"""What a store may forget: requests that are not repeated any more, counts of past windows, messages that arrived."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, delete
+
+from tokenguard.store.clock import DAY, HOUR
+from tokenguard.store.context import Context
+from tokenguard.store.tables import idempotency, outbox, rate_counts, token_uses
+
+_REQUESTS = DAY
+_COUNTS = 2 * DAY
+_MESSAGES = 30 * DAY
+_USES = 400 * DAY
+"""More than a year: whether a token is used once a year is worth knowing."""
+
+
+def sweep(connection: Connection, context: Context) -> dict[str, int]:
+    """Delete it; how many rows of each kind. Tokens, leaks and the audit stay, and messages that never arrived."""
+    now = context.now()
+    forgotten = {
+        "requests": delete(idempotency).where(idempotency.c.created_at <= now - _REQUESTS),
+        "counts": delete(rate_counts).where(rate_counts.c.window_start <= now - _COUNTS),
+        "messages": delete(outbox).where(outbox.c.delivered_at <= now - _MESSAGES),
+        "uses": delete(token_uses).where(token_uses.c.hour <= (now - _USES) // HOUR),
+    }
+    return {kind: connection.execute(statement).rowcount for kind, statement in forgotten.items()}
