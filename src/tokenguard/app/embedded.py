@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from tokenguard.model.rule import RuleSet
     from tokenguard.model.service import TokenService
+    from tokenguard.store.pepper import Peppers
     from tokenguard.store.store import Store
 
 STORE_VARIABLE = "TOKENGUARD_STORE_URL"
@@ -62,7 +63,7 @@ def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = 
     try:
         from tokenguard.store.store import Store
     except ModuleNotFoundError as error:
-        raise _extra_missing(error) from None
+        raise extra_missing(error) from None
     user = user_name(environ)
     store = _made(place, environ, ruleset, user) if missing else None
     if store is None:
@@ -76,12 +77,8 @@ def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = 
 def _made(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user: str) -> Store | None:
     """A new store with its local user; None where another program has just made one."""
     from tokenguard.store.initialise import initialise
-    from tokenguard.store.pepper import PEPPER_FILE_VARIABLE, PEPPER_VARIABLE, make_pepper_file, peppers_for
 
-    named = environ.get(PEPPER_FILE_VARIABLE)
-    file = Path(named) if named else pepper_file(environ)
-    as_text = bool(environ.get(PEPPER_VARIABLE))
-    peppers = peppers_for(environ, file) if file is None or as_text else make_pepper_file(file)
+    peppers = make_peppers(environ)
     try:
         store, _ = initialise(place, peppers=peppers, ruleset=ruleset, by=f"local:{user}")
     except StoreError:
@@ -91,7 +88,22 @@ def _made(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user:
     return store
 
 
-def _extra_missing(error: ModuleNotFoundError) -> Exception:
+def make_peppers(environ: Mapping[str, str]) -> Peppers:
+    """The peppers of a new store: from the environment, else from a file, which is made where there is none.
+
+    Raises:
+        StoreError: they cannot be read or made.
+    """
+    from tokenguard.store.pepper import PEPPER_FILE_VARIABLE, PEPPER_VARIABLE, make_pepper_file, peppers_for
+
+    named = environ.get(PEPPER_FILE_VARIABLE)
+    file = Path(named) if named else pepper_file(environ)
+    as_text = bool(environ.get(PEPPER_VARIABLE))
+    return peppers_for(environ, file) if file is None or as_text else make_pepper_file(file)
+
+
+def extra_missing(error: ModuleNotFoundError) -> Exception:
+    """What to raise for a library that is not there: which extra brings it."""
     if (error.name or "").partition(".")[0] in {"sqlalchemy", "alembic"}:
         return UsageError("the token store needs SQLAlchemy", remedy="install tokenguard's extra `store`")
     return error

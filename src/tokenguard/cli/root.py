@@ -21,6 +21,8 @@ COMMANDS = {
     "logout": "Forget the token that login kept.",
     "user": "Add and change users of the token store.",
     "role": "Add and change roles of the token store.",
+    "store": "Make, migrate, check and back up a token store.",
+    "serve": "Serve the token store over HTTP.",
     "doctor": "Show what tokenguard sees: git, configuration, cache, hooks, rules.",
     "completion": "Print a shell's completion script.",
 }
