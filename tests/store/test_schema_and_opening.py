@@ -49,7 +49,7 @@ def test_a_newer_store_is_not_touched(place: Place) -> None:
 def test_an_older_store_says_how_to_bring_it_up(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     store = place.open()
     assert migrate(store.database) == ()
-    monkeypatch.setattr("tokenguard.store.schema.VERSIONS", ("0001", "0002"))
+    monkeypatch.setattr("tokenguard.store.schema.VERSIONS", (*VERSIONS, "9998"))
     with pytest.raises(StoreError, match="earlier tokenguard; tokenguard store migrate"):
         place.open()
 

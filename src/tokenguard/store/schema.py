@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 from tokenguard.errors import StoreError
 from tokenguard.store.engine import Database
 
-VERSIONS = ("0001",)
+VERSIONS = ("0001", "0002")
 """The scripts in migrations/versions, oldest first; the last one is what this program works with."""
 
 _LOCK = 0x746F6B656E67

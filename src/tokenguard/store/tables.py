@@ -177,3 +177,78 @@ rate_counts = Table(
     Column("window_start", BigInteger, primary_key=True),
     Column("count", Integer, nullable=False),
 )
+
+# Browsers that are signed in. A session is bound to the token that opened it, and dies with it.
+sessions = Table(
+    "sessions",
+    metadata,
+    # SHA-256 of the cookie's value: a stolen table opens nothing.
+    Column("id_hash", LargeBinary(32), primary_key=True),
+    # NULL: opened by a one-time link, by whoever can read the embedded store.
+    Column("token_id", String(40), ForeignKey("tokens.id")),
+    Column("user_id", String(40), ForeignKey("users.id"), nullable=False),
+    # What the owner was permitted then: what is granted later counts from the next sign-in.
+    Column("permissions", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("address", String(64)),
+    Column("agent", String(500)),
+    Index("ix_sessions_user", "user_id", "ended_at"),
+)
+
+# One-time links into the dashboard, printed for the embedded store's admin.
+sign_in_links = Table(
+    "sign_in_links",
+    metadata,
+    Column("link_hash", LargeBinary(32), primary_key=True),
+    Column("actor", String(200), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("used_at", BigInteger),
+)
+
+# The public keys by which a forge signs its alerts, the last known good ones: its key service may be down.
+partner_keys = Table(
+    "partner_keys",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    Column("key_id", String(200), primary_key=True),
+    Column("pem", Text, nullable=False),
+    Column("fetched_at", BigInteger, nullable=False),
+)
+
+# Alerts that were worked off, so that one that comes again is answered alike and does nothing.
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("provider", String(40), primary_key=True),
+    # SHA-256 of the signed bytes.
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("received_at", BigInteger, nullable=False),
+    Column("entries", Integer, nullable=False),
+)
+
+# One message on one channel: each is retried, and given up, by itself.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("message_id", String(40), ForeignKey("outbox.id"), primary_key=True),
+    Column("channel", String(200), primary_key=True),
+    Column("attempts", Integer, nullable=False),
+    Column("next_at", BigInteger, nullable=False),
+    Column("delivered_at", BigInteger),
+    Column("dead_at", BigInteger),
+    # Why the last attempt failed, without what the other side said.
+    Column("failure", String(200)),
+    Index("ix_deliveries_next", "delivered_at", "dead_at", "next_at"),
+)
+
+# What an owner was told of before it happens: an expiry in 14 or 3 days, an idle token's end.
+reminders = Table(
+    "reminders",
+    metadata,
+    Column("token_id", String(40), ForeignKey("tokens.id"), primary_key=True),
+    Column("kind", String(40), primary_key=True),
+    Column("told_at", BigInteger, nullable=False),
+)
