@@ -17,7 +17,8 @@ from starlette.routing import Match
 
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.server.admission import Admission
-from tokenguard.server.gate import Gate
+from tokenguard.server.body import DisconnectedError
+from tokenguard.server.gate import GONE, Gate
 from tokenguard.server.introspection import IntrospectionCall
 from tokenguard.server.limits import Limits
 from tokenguard.server.logs import AccessLog, Scrubber
@@ -120,6 +121,7 @@ def _handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(StoreError, _ours)
     app.add_exception_handler(RequestValidationError, _not_valid)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(DisconnectedError, _gone)
     # Starlette raises the error again after this answer: the gate logs it.
     app.add_exception_handler(Exception, _fault)
 
@@ -134,6 +136,12 @@ async def _not_valid(_: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     return faulty(error.errors()).response()
+
+
+async def _gone(_: Request, error: Exception) -> Response:
+    """For the log alone: there is nobody to read it."""
+    del error
+    return Response(status_code=GONE)
 
 
 async def _fault(_: Request, error: Exception) -> Response:

@@ -30,7 +30,8 @@ _HEADERS = [
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
 ]
-_GONE = 499
+GONE = 499
+"""The status that is logged, as other servers do, where whoever asked went away before the answer."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 _log = logging.getLogger(LOGGER)
@@ -65,7 +66,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         started = perf_counter()
-        status = _GONE
+        status = GONE
         request_id = f"{self._run}-{next(self._ids)}"
         scope["fields"] = dict(scope["headers"])
         scope["address"] = address = client_address(scope, self._proxies)
@@ -83,7 +84,7 @@ class Gate:
             pass
         except Exception:  # noqa: BLE001 - the last one to know
             _log.exception("a fault of ours", extra={"fields": {"request_id": request_id}})
-            if status == _GONE:
+            if status == GONE:
                 await FAULT.response()(scope, receive, answer)
         finally:
             self._note(scope, status, perf_counter() - started, address, request_id)
