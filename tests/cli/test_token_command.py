@@ -303,7 +303,6 @@ def test_all_pages_are_listed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["show", "rotate", "revoke", "verify"])
 @pytest.mark.parametrize("cut", [0, 1, 20])
 def test_a_token_where_its_name_belongs_is_refused(command: str, cut: int, tmp_path: Path) -> None:
-    create(tmp_path)
     token = plant.token(plant.TOKENGUARD)
     given = token[: len(token) - cut]
     ended = run("token", command, given, cwd=tmp_path)
@@ -315,7 +314,6 @@ def test_a_token_where_its_name_belongs_is_refused(command: str, cut: int, tmp_p
 
 @pytest.mark.parametrize("name", ["tgd_2e9c", "", "x" * 60, "a b", "tok_", "\x1b[2J"])
 def test_what_names_no_token(name: str, tmp_path: Path) -> None:
-    create(tmp_path)
     ended = run("token", "show", name, cwd=tmp_path)
     assert (ended.code, ended.out) == (USAGE, "")
     assert "\x1b" not in ended.message

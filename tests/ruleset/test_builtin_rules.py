@@ -42,7 +42,6 @@ LOOK_ALIKES = (
     "kbai_pk_a1b2c3d4e5f6...0123456789abcdef",
     "kbai_pk_a1b2",
     "tgd_2e9c4D9z",
-    "tgd_" + "0" * 8 + "_" + "0" * 38,
 )
 
 

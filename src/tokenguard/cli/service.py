@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import click
 
 from tokenguard.app.conceal import Concealer
+from tokenguard.app.token_reference import Reference, reference
 from tokenguard.app.token_service import Approach, approach, open_service
 from tokenguard.cli.main import complain
 from tokenguard.cli.show import Screen
@@ -58,6 +59,8 @@ class Connection:
     way: Approach
     screen: Screen
     as_json: bool
+    named: tuple[Reference, ...] = ()
+    """The tokens that the command line names, in its order."""
 
     def show(self, value: object, rows: Callable[[], Sequence[Sequence[str]]]) -> None:
         """One value: as the API's JSON, or in rows for people."""
@@ -68,13 +71,23 @@ class Connection:
 
 
 @contextmanager
-def connected(
-    *, server: str | None, token: str | None, more: tuple[Path, ...], as_json: bool, make: bool = False
+def connected(  # noqa: PLR0913 - the options of service_options, each by its name
+    *,
+    server: str | None,
+    token: str | None,
+    more: tuple[Path, ...],
+    as_json: bool,
+    make: bool = False,
+    names: Sequence[str] = (),
 ) -> Iterator[Connection]:
-    """The store that the options and the configuration name. `make`: an embedded one that is missing is made."""
+    """The store that the options and the configuration name. `make`: an embedded one that is missing is made.
+
+    `names`: what was typed to name tokens. A whole token among them is refused before anybody is asked.
+    """
     way = way_of(server, None if token is None else given_token(token), more)
+    named = tuple(reference(name, way.ruleset) for name in names)
     with open_service(way, os.environ, make=make) as service:
-        yield Connection(service, way, Screen(Concealer(way.ruleset)), as_json)
+        yield Connection(service, way, Screen(Concealer(way.ruleset)), as_json, named)
 
 
 def way_of(server: str | None, token: Secret | None, more: tuple[Path, ...]) -> Approach:

@@ -110,8 +110,8 @@ def show(token_name: str, **options: Any) -> int:
     """Show all that is known of a token; of all tokens, where several share the prefix."""
     from tokenguard.app.token_reference import find_tokens
 
-    with connected(**options) as store:
-        found = find_tokens(store.service, _reference(store, token_name))
+    with connected(**options, names=[token_name]) as store:
+        found = find_tokens(store.service, store.named[0])
         if store.as_json:
             store.screen.json(_document(found))
             return 0
@@ -133,8 +133,8 @@ def history(token_name: str, **options: Any) -> None:
     from tokenguard.app.token_history import history_of
     from tokenguard.cli.record import history_table
 
-    with connected(**options) as store:
-        past = history_of(store.service, _the_one(store, _reference(store, token_name)).id)
+    with connected(**options, names=[token_name]) as store:
+        past = history_of(store.service, _the_one(store, store.named[0]).id)
         store.show(past, lambda: history_table(past))
 
 
@@ -160,10 +160,8 @@ def verify(token_name: str | None, token_sha256: str | None, **options: Any) -> 
     if not token_name and token_sha256 is None:
         # The hash is enough: the token stays here, and being looked at is no use of it.
         token_sha256 = _value_to_verify(options["token"]).sha256()
-    with connected(**options) as store:
-        if token_sha256 is not None:
-            return verdict_of(store, token_sha256)
-        return verdict_on(store, _reference(store, token_name or ""))
+    with connected(**options, names=[token_name] if token_name else []) as store:
+        return verdict_on(store, store.named[0]) if token_sha256 is None else verdict_of(store, token_sha256)
 
 
 @token.command(
@@ -184,8 +182,8 @@ def rotate(token_name: str, grace: timedelta, **options: Any) -> int:
     """
     from tokenguard.cli.minted import show_minted
 
-    with connected(**options) as store:
-        record = _the_one(store, _reference(store, token_name))
+    with connected(**options, names=[token_name]) as store:
+        record = _the_one(store, store.named[0])
         created = store.service.rotate_token(record.id, grace_seconds=int(grace.total_seconds()))
         return show_minted(store, created, replaced=record, grace=grace)
 
@@ -207,17 +205,10 @@ def revoke(token_names: tuple[str, ...], reason: str, yes: bool, **options: Any)
     """
     from tokenguard.model.token import Target
 
-    with connected(**options) as store:
-        wanted = [_reference(store, name) for name in token_names]
-        targets = [Target(id=each.id, prefix=each.prefix) for each in wanted]
+    with connected(**options, names=token_names) as store:
+        targets = [Target(id=each.id, prefix=each.prefix) for each in store.named]
         results = store.service.revoke(targets, reason=reason, dry_run=not yes)
-        return _show_revoked(store, wanted, results, done=yes)
-
-
-def _reference(store: Connection, text: str) -> Reference:
-    from tokenguard.app.token_reference import reference
-
-    return reference(text, store.way.ruleset)
+        return _show_revoked(store, results, done=yes)
 
 
 def _the_one(store: Connection, wanted: Reference) -> TokenRecord:
@@ -282,7 +273,7 @@ def _value_to_verify(sign_in: str | None) -> Secret:
     return ask_token("Token to verify")
 
 
-def _show_revoked(store: Connection, wanted: list[Reference], results: tuple[TargetResult, ...], *, done: bool) -> int:
+def _show_revoked(store: Connection, results: tuple[TargetResult, ...], *, done: bool) -> int:
     from tokenguard.cli.main import complain, tell
     from tokenguard.model.token import Outcome
     from tokenguard.model.wire import to_json
@@ -290,7 +281,7 @@ def _show_revoked(store: Connection, wanted: list[Reference], results: tuple[Tar
     if store.as_json:
         store.screen.json({"dry_run": not done, "results": to_json(results)})
     else:
-        for each, result in zip(wanted, results, strict=True):
+        for each, result in zip(store.named, results, strict=True):
             store.screen.line(_result_line(each, result, done=done))
             if result.outcome is Outcome.AMBIGUOUS:
                 store.screen.table(token_table(result.candidates, owners=True))
