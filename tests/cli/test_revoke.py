@@ -296,7 +296,7 @@ HOSTILE: dict[str, bytes] = {
     "a finding that is none": report("x").encode(),
     "control characters": report(finding("x" * 12, rule_id="\x1b[31m\n")).encode(),
     "a long rule": report(finding("x" * 12, rule_id="a" * 1000)).encode(),
-    "a short hash": report(finding("x" * 12, **{"token_sha256": "ab"})).encode(),
+    "a short hash": report(finding("x" * 12, token_sha256="ab")).encode(),  # noqa: S106 - no password
     "places that are none": report(finding("x" * 12, locations=[{"path": 7}])).encode(),
     "a path beyond measure": report(finding("x" * 12, locations=[{"path": "x" * 20_000}])).encode(),
     "a place before the first": report(finding("x" * 12, locations=[{"path": "x", "line": -1}])).encode(),
