@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -21,6 +22,12 @@ T = TypeVar("T")
 Json = typing.Any
 """None, bool, int, float, str, list or dict, as `json` reads them."""
 
+_Convert = Callable[[Json], Json]
+"""From a value to its JSON, or back. Made once for each type: ten thousand records come in one answer."""
+
+
+_once: Callable[[Callable[[Json], _Convert]], Callable[[Json], _Convert]] = cache
+
 
 class WireError(ValueError):
     """JSON that is not what the API says. The message names the key, never the value."""
@@ -33,38 +40,66 @@ def timestamp(moment: datetime) -> str:
 
 def to_json(value: object) -> Json:
     """JSON of a value of `tokenguard.model.token`; the raw token is in it only for a Created."""
-    if isinstance(value, Created):
-        return _created(value)
-    if is_dataclass(value) and not isinstance(value, type):
-        plain = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
-        return _with_synonyms(value, plain)
-    if isinstance(value, (tuple, list)):
-        return [to_json(each) for each in value]
-    if isinstance(value, dict):
-        return {key: to_json(each) for key, each in value.items()}
-    return _scalar(value)
+    return _writer(type(value))(value)
 
 
-def _scalar(value: object) -> Json:
-    if isinstance(value, datetime):
-        return timestamp(value)
-    return value.value if isinstance(value, Enum) else value
+@_once
+def _writer(kind: type) -> _Convert:
+    if issubclass(kind, Created):
+        return _created
+    if is_dataclass(kind):
+        return _record_writer(kind)
+    if issubclass(kind, (tuple, list)):
+        return lambda values: [_writer(type(each))(each) for each in values]
+    if issubclass(kind, dict):
+        return lambda values: {key: _writer(type(each))(each) for key, each in values.items()}
+    if issubclass(kind, datetime):
+        return timestamp
+    return _value_of if issubclass(kind, Enum) else _same
 
 
-def _with_synonyms(value: object, plain: dict[str, Json]) -> dict[str, Json]:
-    """The names that a client of the documented provider's API looks for."""
-    if isinstance(value, TokenRecord):
-        return plain | {
-            "label": plain["name"],
-            "createdAt": plain["created_at"],
-            "lastUsedAt": plain["last_used_at"],
-            "revokedAt": plain["revoked_at"],
-        }
-    if isinstance(value, Identity):
-        return plain | {"user": {key: plain[key] for key in ("id", "name", "email", "plan")}}
-    if isinstance(value, Sighting):
-        return plain["place"] | {"reported_by": plain["reported_by"], "reported_at": plain["reported_at"]}
+def _record_writer(kind: type) -> _Convert:
+    names = tuple(field.name for field in fields(typing.cast("Json", kind)))
+
+    def write(value: Json) -> Json:
+        pairs = ((name, getattr(value, name)) for name in names)
+        return {name: _writer(type(each))(each) for name, each in pairs}
+
+    synonyms = _SYNONYMS.get(kind)
+    return write if synonyms is None else lambda value: synonyms(write(value))
+
+
+def _value_of(value: Json) -> Json:
+    return value.value
+
+
+def _same(value: Json) -> Json:
+    return value
+
+
+def _token_record(plain: dict[str, Json]) -> dict[str, Json]:
+    plain["label"] = plain["name"]
+    plain["createdAt"] = plain["created_at"]
+    plain["lastUsedAt"] = plain["last_used_at"]
+    plain["revokedAt"] = plain["revoked_at"]
     return plain
+
+
+def _identity(plain: dict[str, Json]) -> dict[str, Json]:
+    return plain | {"user": {key: plain[key] for key in ("id", "name", "email", "plan")}}
+
+
+def _sighting(plain: dict[str, Json]) -> dict[str, Json]:
+    place: dict[str, Json] = plain["place"]
+    return place | {"reported_by": plain["reported_by"], "reported_at": plain["reported_at"]}
+
+
+_SYNONYMS: dict[type, Callable[[dict[str, Json]], dict[str, Json]]] = {
+    TokenRecord: _token_record,
+    Identity: _identity,
+    Sighting: _sighting,
+}
+"""What is said beside a value's own fields: the names that a client of the documented provider's API looks for."""
 
 
 def _created(value: Created) -> dict[str, Json]:
@@ -79,48 +114,125 @@ def _created(value: Created) -> dict[str, Json]:
     return named | token | {"created_at": record["created_at"], "record": record}
 
 
+class _MisreadError(Exception):
+    """What is wrong, and the keys that lead there, innermost first."""
+
+    def __init__(self, what: str, *path: str) -> None:
+        super().__init__()
+        self.what = what
+        self.path = list(path)
+
+
 def from_json(kind: type[T], data: Json) -> T:
     """A value of that class.
 
     Raises:
         WireError: a key that the class needs is missing, or is of another type.
     """
-    return typing.cast("T", _read(kind, data, ""))
+    try:
+        return typing.cast("T", _reader(kind)(data))
+    except _MisreadError as error:
+        where = "".join(f"/{key}" for key in reversed(error.path)) or kind.__name__
+        wrong = WireError(f"{where}: {error.what}")
+    # Outside of the handler: no frame that holds the data hangs on to the exception.
+    raise wrong
 
 
-def _read(kind: Json, data: Json, where: str) -> Json:
-    if kind is Sighting and isinstance(data, dict):
-        data = {"place": data, "reported_by": data.get("reported_by"), "reported_at": data.get("reported_at")}
+@_once
+def _reader(kind: Json) -> _Convert:
     if isinstance(kind, type) and is_dataclass(kind):
-        return _dataclass(kind, data, where)
-    origin = typing.get_origin(kind)
-    if origin in {types.UnionType, typing.Union}:
-        return _optional(kind, data, where)
-    if origin is tuple:
-        return tuple(_read(typing.get_args(kind)[0], each, where) for each in _checked(list, data, where))
-    if origin is dict:
-        inner = typing.get_args(kind)[1]
-        return {str(key): _read(inner, each, where) for key, each in _checked(dict, data, where).items()}
-    return _plain(kind, data, where)
-
-
-def _optional(kind: Json, data: Json, where: str) -> Json:
-    if data is None:
-        return None
-    return _read(next(each for each in typing.get_args(kind) if each is not type(None)), data, where)
-
-
-def _plain(kind: Json, data: Json, where: str) -> Json:
-    if kind is object:
-        return data
-    if kind is datetime:
-        return moment(_checked(str, data, where), where)
+        return _sighting_reader() if kind is Sighting else _record_reader(kind)
+    if typing.get_args(kind):
+        return _generic_reader(kind)
     if isinstance(kind, type) and issubclass(kind, Enum):
-        try:
-            return kind(data)
-        except ValueError:
-            raise WireError(f"{where}: unknown value") from None
-    return _checked(kind, data, where)
+        return _enum_reader(kind)
+    return {object: _same, datetime: _read_moment}.get(kind, lambda data: _checked(kind, data))
+
+
+def _generic_reader(kind: Json) -> _Convert:
+    """Of a union with None, a tuple of any length, or a dict with texts for keys: there are no others."""
+    origin: Json = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if origin is tuple:
+        return _tuple_reader(arguments[0])
+    if origin is dict:
+        return _dict_reader(arguments[1])
+    return _optional_reader(next(each for each in arguments if each is not type(None)))
+
+
+def _record_reader(kind: type) -> _Convert:
+    hints = typing.get_type_hints(kind, localns={"Secret": object})
+    shape = tuple(
+        (field.name, _reader(hints[field.name]), field.default is MISSING and field.default_factory is MISSING)
+        for field in fields(typing.cast("Json", kind))
+    )
+
+    def read(data: Json) -> Json:
+        _checked(dict, data)
+        values = {}
+        for name, read_value, needed in shape:
+            if name in data:
+                try:
+                    values[name] = read_value(data[name])
+                except _MisreadError as error:
+                    error.path.append(name)
+                    raise
+            elif needed:
+                raise _MisreadError("missing", name)
+        return kind(**values)
+
+    return read
+
+
+def _sighting_reader() -> _Convert:
+    read = _record_reader(Sighting)
+
+    def read_sighting(data: Json) -> Json:
+        _checked(dict, data)
+        return read({"place": data} | {key: data[key] for key in ("reported_by", "reported_at") if key in data})
+
+    return read_sighting
+
+
+def _optional_reader(kind: Json) -> _Convert:
+    read = _reader(kind)
+    return lambda data: None if data is None else read(data)
+
+
+def _tuple_reader(kind: Json) -> _Convert:
+    read = _reader(kind)
+    return lambda data: tuple(map(read, _checked(list, data)))
+
+
+def _dict_reader(kind: Json) -> _Convert:
+    read = _reader(kind)
+    return lambda data: {str(key): read(each) for key, each in _checked(dict, data).items()}
+
+
+def _enum_reader(kind: type[Enum]) -> _Convert:
+    members = {member.value: member for member in kind}
+
+    def read(data: Json) -> Json:
+        found = members.get(data) if isinstance(data, str) else None
+        if found is None:
+            raise _MisreadError("unknown value")
+        return found
+
+    return read
+
+
+def _read_moment(data: Json) -> datetime:
+    try:
+        return moment(_checked(str, data))
+    except WireError as error:
+        raise _MisreadError(str(error).partition(": ")[2]) from None
+
+
+def _checked(kind: type, data: Json) -> Json:
+    # Exactly: bool is an int in Python, not in JSON.
+    if type(data) is not kind:
+        raise _MisreadError(f"{kind.__name__} expected")
+    return data
 
 
 def moment(text: str, where: str = "time") -> datetime:
@@ -141,33 +253,6 @@ def moment(text: str, where: str = "time") -> datetime:
         raise WireError(f"{where}: a time out of range") from None
 
 
-def _checked(kind: type, data: Json, where: str) -> Json:
-    # bool is an int in Python, not in JSON.
-    if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        raise WireError(f"{where}: {kind.__name__} expected")
-    return data
-
-
-def _dataclass(kind: type, data: Json, where: str) -> Json:
-    _checked(dict, data, where or kind.__name__)
-    values = {}
-    for name, hint, needed in _shape(kind):
-        if name in data:
-            values[name] = _read(hint, data[name], f"{where}/{name}")
-        elif needed:
-            raise WireError(f"{where}/{name}: missing")
-    return kind(**values)
-
-
-@cache
-def _shape(kind: type) -> tuple[tuple[str, Json, bool], ...]:
-    hints = typing.get_type_hints(kind, localns={"Secret": object})
-    return tuple(
-        (field.name, hints[field.name], field.default is MISSING and field.default_factory is MISSING)
-        for field in fields(typing.cast("Json", kind))
-    )
-
-
 def created_from_json(data: Json) -> Created:
     """A Created as its API answers it; every shape that is documented for such an answer.
 
@@ -176,7 +261,10 @@ def created_from_json(data: Json) -> Created:
     """
     from tokenguard.model.secret import Secret
 
-    answer = _checked(dict, data, "answer")
-    token = answer.get("token")
-    record = from_json(TokenRecord, answer.get("record"))
-    return Created(record, None if token is None else Secret(_checked(str, token, "token").encode()))
+    if not isinstance(data, dict):
+        raise WireError("answer: dict expected")
+    token = data.get("token")
+    if not isinstance(token, (str, types.NoneType)):
+        raise WireError("token: str expected")
+    record = from_json(TokenRecord, data.get("record"))
+    return Created(record, None if token is None else Secret(token.encode()))
