@@ -20,8 +20,8 @@ SHELL_SCRIPTS = $(shell git ls-files --cached --others --exclude-standard -- '*.
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
-demo: $(VENV)/.runtime ## scan this repository's history and a sample home (DEMO_HOME=1: your own shell histories too)
-	@PYTHONPATH=tests $(BIN)/python demo
+demo: $(VENV)/.runtime ## mint, leak, find, revoke and prove, in a home of its own (DEMO_HOME=1: your shell histories too)
+	@PYTHONPATH=tests $(BIN)/python -m demo
 
 test: $(VENV)/.dev ## all tests, with coverage (TESTS=tests/git: a part of them, without)
 	$(if $(TESTS),$(PYTEST) $(TESTS),$(PYTEST) --numprocesses=auto --cov --cov-report=term)

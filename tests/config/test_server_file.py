@@ -90,10 +90,11 @@ families:
         ("contact: ", "without a value"),
         ("contact: x\ncontact: y", "a second time"),
         ("contact: *x", "anchor or alias"),
-        ("product_scopes: [" + plant.token(plant.BINBOI_ACCESS) + " x]", "of 58 characters, not shown"),
+        ("product_scopes: [TOKEN x]", "of 58 characters, not shown"),
     ],
 )
 def test_what_is_not_understood_names_the_line(text: str, message: str) -> None:
+    text = text.replace("TOKEN", plant.token(plant.BINBOI_ACCESS))
     with pytest.raises(ConfigError) as error:
         parse_server_file(f"# a comment\n{text}".encode(), "server.yaml")
     assert message in str(error.value)
