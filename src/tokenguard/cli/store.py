@@ -44,8 +44,8 @@ def store() -> None:
 
 @store.command(
     epilog=examples(
-        "tokenguard store init --admin ada@example.org | pass insert -e tokenguard/admin",
-        "TOKENGUARD_STORE_URL=postgresql://db.internal/tokens tokenguard store init --config tokenguard.server.yaml",
+        "tokenguard store init --admin ada@example.org | vault kv put secret/tokenguard admin=-",
+        "tokenguard store init --config tokenguard.server.yaml --json",
     )
 )
 @click.option("--admin", default="admin@localhost", show_default=True, metavar="ADDRESS", help="The first admin.")
@@ -96,7 +96,7 @@ def migrate(as_json: bool) -> None:  # noqa: FBT001 - click's way
         _screen().line(f"{name}: {'brought to ' + versions[-1] if versions else 'up to date'}")
 
 
-@store.command(epilog=examples("tokenguard store check", "TOKENGUARD_STORE_URL=backup.db tokenguard store check"))
+@store.command(epilog=examples("tokenguard store check", "tokenguard store check --json"))
 @_json_option
 def check(as_json: bool) -> int:  # noqa: FBT001 - click's way
     """Look whether the store holds what it promises, and change nothing.
