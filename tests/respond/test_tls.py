@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from respond.web import Asked, Reply, Web, reply
-from tokenguard.errors import UnavailableError
+from tokenguard.errors import ConfigError, UnavailableError
 from tokenguard.respond.http import Http, Patience
 
 if TYPE_CHECKING:
@@ -78,8 +78,9 @@ def test_a_ca_bundle_that_is_not_there_is_no_reason_to_trust(
 ) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "none.pem"))
     web = secured(lambda _: reply({}))
-    with pytest.raises(UnavailableError):
+    with pytest.raises(ConfigError) as caught:
         Http(web.url, patience=QUICK).ask("GET", "/x")
+    assert "REQUESTS_CA_BUNDLE" in str(caught.value)
     assert web.asked == []
 
 

@@ -109,6 +109,7 @@ class Http:
 
         Raises:
             UnavailableError: no whole answer within the bounds, or a redirect. It may have had its effect.
+            ConfigError: a header with characters that none has, or a CA bundle that is not there. Nothing was sent.
         """
         prepared = self._prepare(method, path, headers or {}, body)
         again = method in _IDEMPOTENT if repeatable is None else repeatable
@@ -156,12 +157,11 @@ class Http:
 
     def _exchange(self, prepared: requests.PreparedRequest, watch: Watch, attempt: int) -> HttpAnswer:
         url = str(prepared.url)
-        bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
         response = self._adapter.send(
             prepared,
             stream=True,
             timeout=(min(self._patience.connect, watch.left()), min(self._patience.read, watch.left())),
-            verify=bundle or True,
+            verify=_authorities(),
             proxies=get_environ_proxies(url) if self.address.encrypted else {},
         )
         try:
@@ -197,6 +197,19 @@ class Http:
             f"{self.address.name}: redirects {where}, which is not followed with a token",
             remedy="correct the URL if that is where the API is",
         )
+
+
+def _authorities() -> str | bool:
+    """Whose certificates are trusted: the file or folder that the user names, else those that `certifi` knows.
+
+    Raises ConfigError where there is no such file: the library's own complaint does not reach the user.
+    """
+    for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        if path := os.environ.get(variable):
+            if not os.path.exists(path):
+                raise ConfigError(f"{variable}: there is no {path}", remedy="correct or unset the variable")
+            return path
+    return True
 
 
 def _check_length(response: requests.Response, length: int) -> None:

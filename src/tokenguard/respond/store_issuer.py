@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from tokenguard.errors import RefusedError, StoreError
+from tokenguard.errors import RefusedError, TokenguardError
 from tokenguard.model.finding import Status
 from tokenguard.model.service import TokenService
 from tokenguard.model.token import LeakPlace, Outcome, Target, TargetResult, TokenFilter, TokenStatus
@@ -43,7 +43,7 @@ class StoreIssuer:
                 statuses[index] = status
         except RefusedError as error:
             return statuses if error.code in _PASSING else [Status.UNKNOWN] * len(suspects)
-        except StoreError:
+        except TokenguardError:
             pass  # the rest stays unverified
         return statuses
 
@@ -80,7 +80,7 @@ class StoreIssuer:
         except RefusedError as error:
             outcome = Outcome.UNREACHABLE if error.code in _PASSING else Outcome.REFUSED
             why = str(error)
-        except StoreError as error:
+        except TokenguardError as error:
             outcome, why = Outcome.UNREACHABLE, str(error)
         return [TargetResult(index, outcome, detail=why) for index in range(len(batch))]
 
