@@ -30,6 +30,9 @@ _KEPT = 200_000
 """Different uses kept in memory. Beyond, they are not noted: a flood of addresses must not fill it."""
 _LONGEST_ADDRESS = 64
 
+_Key = tuple[str, int, str]
+"""A token's id, the hour, the address."""
+
 _log = logging.getLogger("tokenguard.store")
 
 
@@ -53,7 +56,9 @@ class UsageLog:
         self._context = context
         self._every = every_seconds
         self._lock = threading.Lock()
-        self._pending: dict[tuple[str, int, str], list[int]] = {}
+        # Numbers by key and no objects: a hundred thousand of those would keep the garbage collector busy.
+        self._uses: dict[_Key, int] = {}
+        self._last: dict[_Key, int] = {}
         self._sprung: dict[str, int] = {}
         self._wake = threading.Event()
         self._closed = False
@@ -63,12 +68,10 @@ class UsageLog:
         """Note an accepted use. Costs no more than an entry in a dict."""
         key = (token_id, at // HOUR, address or "")
         with self._lock:
-            use = self._pending.get(key)
-            if use is not None:
-                use[0] += 1
-                use[1] = max(use[1], at)
-            elif len(self._pending) < _KEPT:
-                self._pending[key] = [1, at]
+            uses = self._uses.get(key, 0)
+            if uses or len(self._uses) < _KEPT:
+                self._uses[key] = uses + 1
+                self._last[key] = max(at, self._last.get(key, at))
         if self._thread is None:
             self._start()
 
@@ -88,8 +91,8 @@ class UsageLog:
     def flush(self) -> None:
         """Write what was noted; what cannot be written is kept for the next time. Never raises."""
         with self._lock:
-            pending, self._pending = self._pending, {}
-        uses = [_Use(*key, *use) for key, use in sorted(pending.items())]
+            (counts, self._uses), (last, self._last) = (self._uses, {}), (self._last, {})
+        uses = [_Use(*key, counts[key], last[key]) for key in sorted(counts)]
         for some in _portions(uses):
             try:
                 with self._database.writing() as connection:
@@ -109,9 +112,9 @@ class UsageLog:
     def _put_back(self, uses: Iterable[_Use]) -> None:
         with self._lock:
             for use in uses:
-                entry = self._pending.setdefault((use.token_id, use.hour, use.address), [0, 0])
-                entry[0] += use.uses
-                entry[1] = max(entry[1], use.last_used_at)
+                key = (use.token_id, use.hour, use.address)
+                self._uses[key] = self._uses.get(key, 0) + use.uses
+                self._last[key] = max(self._last.get(key, 0), use.last_used_at)
 
     def _start(self) -> None:
         with self._lock:
