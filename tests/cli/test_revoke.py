@@ -359,6 +359,31 @@ def test_what_a_server_does_not_answer_is_finished_later(
     assert store.killed == {sha256(token): 1}
 
 
+def test_a_verification_without_an_answer_is_not_finished(
+    web: Web, tmp_path: Path, fresh_token: Fresh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scan for some of the rules only, with issuers for others, too."""
+    config = tmp_path / "config.yaml"
+    config.write_text(f"issuers:\n  {BINBOI}: provider\n")
+    monkeypatch.setenv("TOKENGUARD_CONFIG", str(config))
+    web.answer = lambda _: Reply(reset=True)
+    scan = ("scan", "stdin", "--only", KEEBAI, "--verify", "--format", "json")
+    ended = run(*scan, cwd=tmp_path, stdin=fresh_token(KEEBAI).encode())
+    assert ended.code == INCOMPLETE
+    assert ended.report["state"] == "complete"
+    assert ended.report["findings"][0]["status"] == "unverified"
+    assert f"not verified: {web.url.removeprefix('http://')} did not answer" in ended.err
+
+
+def test_issuers_are_read_before_anything_is_scanned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text("issuers:\n  no-such-rule: store\n")
+    monkeypatch.setenv("TOKENGUARD_CONFIG", str(config))
+    ended = run("scan", "files", "--verify", cwd=tmp_path)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert ended.message.startswith(f"{config}:2: issuers: there is no rule no-such-rule")
+
+
 def test_an_issuer_that_is_not_configured_any_more(
     web: Web, store: SimulatedStore, tmp_path: Path, fresh_token: Fresh, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,6 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_slip_in_a_rules_name_is_seen() -> None:
-    require_known(parse(POLICY, "p"), load_builtin(), "p")
+    require_known(parse(POLICY, "p"), (load_builtin(),), "p")
     with pytest.raises(ConfigError, match="there is no rule keebai-api-kex; did you mean keebai-api-key"):
-        require_known(parse(POLICY.replace(b"api-key", b"api-kex"), "p"), load_builtin(), "p")
+        require_known(parse(POLICY.replace(b"api-key", b"api-kex"), "p"), (load_builtin(),), "p")

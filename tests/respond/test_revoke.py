@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,12 +19,14 @@ from tokenguard.errors import JournalError, RefusedError, UnavailableError
 from tokenguard.model import Location
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import Outcome, TargetResult
-from tokenguard.respond.channel import NEEDS_TOKEN, Channel, ServiceChannel
+from tokenguard.respond.channel import NEEDS_TOKEN, Channel, IssuerChannel, ServiceChannel
 from tokenguard.respond.client import Client
 from tokenguard.respond.http import Patience
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Journal, pending_in
 from tokenguard.respond.revoke import Route, Settled, preview, resume, revoke
+from tokenguard.respond.store_issuer import StoreIssuer
+from tokenguard.ruleset.assemble import load_builtin
 
 QUICK = Patience(connect=2, read=0.5, total=1.5, attempts=2, first_pause=0.01, longest_pause=0.05)
 MANY = 25
@@ -54,6 +56,13 @@ def intents(names: Sequence[str], issuer: str = "store") -> list[Intent]:
 def channel(web: Web, store: SimulatedStore) -> Route:
     client = Client(web.url, Secret(store.bearer.encode()), patience=QUICK)
     return only(ServiceChannel("store", client, batch=BATCH))
+
+
+def issuing(web: Web, store: SimulatedStore) -> Route:
+    """As a scan goes, through an issuer."""
+    client = Client(web.url, Secret(store.bearer.encode()), patience=QUICK)
+    rules = {rule.id: rule for rule in load_builtin().rules}
+    return only(IssuerChannel(StoreIssuer(client), rules, lambda _: None, batch=BATCH))
 
 
 def only(*ways: Channel) -> Route:
@@ -93,18 +102,25 @@ def test_a_token_that_stands_there_twice_is_sent_once(web: Web, store: Simulated
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("at", [0, 2])
-def test_a_fault_is_finished_later(fault: str, at: int, web: Web, store: SimulatedStore, path: Path) -> None:
+@pytest.mark.parametrize(("at", "way"), [(0, channel), (2, issuing)])
+def test_a_fault_is_finished_later(  # noqa: PLR0913, PLR0917 - fixtures
+    fault: str,
+    at: int,
+    way: Callable[[Web, SimulatedStore], Route],
+    web: Web,
+    store: SimulatedStore,
+    path: Path,
+) -> None:
     wanted = sorted(store.live)
     store.faults = [""] * at + [fault] * 4
     with Journal(path) as journal:
-        first = revoke(intents(wanted), channel(web, store), journal)
+        first = revoke(intents(wanted), way(web, store), journal)
         done = min(at * BATCH, MANY)
         assert outcomes(first) == [Outcome.REVOKED] * done + [Outcome.UNREACHABLE] * (MANY - done)
         assert all(each.detail for each in first[done:])
         assert len(journal.pending()) == MANY - done
         store.faults = []
-        second = resume(journal, channel(web, store))
+        second = resume(journal, way(web, store))
         assert [each.intent.token_sha256 for each in second] == wanted[done:]
         assert all(each.outcome.dead for each in second)
         assert journal.pending() == ()

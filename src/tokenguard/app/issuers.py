@@ -17,11 +17,9 @@ from tokenguard.app.token_service import Approach, approach, open_service
 from tokenguard.config.credentials import token_of
 from tokenguard.config.file import read_bounded
 from tokenguard.config.issuers import IssuerKind, IssuerSetting
+from tokenguard.config.web_address import web_address
 from tokenguard.errors import ConfigError, OperationError, UsageError
 from tokenguard.model.rule import Rule, RuleSet
-from tokenguard.respond.api_issuer import ApiIssuer
-from tokenguard.respond.client import Client
-from tokenguard.respond.http import Http
 from tokenguard.respond.issuer import Issuer
 from tokenguard.respond.store_issuer import StoreIssuer
 from tokenguard.ruleset.issuers import issuer_api
@@ -29,6 +27,7 @@ from tokenguard.ruleset.issuers import issuer_api
 if TYPE_CHECKING:
     from tokenguard.model.secret import Secret
     from tokenguard.model.service import TokenService
+    from tokenguard.respond.api_issuer import ApiIssuer
 
 EMBEDDED = "store"
 """The name of the store on this machine, as reports and the journal have it."""
@@ -84,13 +83,15 @@ class _Choice:
         """All of them."""
         service, why = self._default_store()
         server = self._way.access.server
-        name = EMBEDDED if server is None else Http(server.value).address.name
+        name = EMBEDDED if server is None else web_address(server.value).name
         default = StoreIssuer(service, name) if service is not None else None
         by_rule: dict[str, Issuer] = {}
         if default is not None:
             by_rule = {rule.id: default for rule in self._rules.values() if rule.token is not None}
         for setting in settings:
             rule = self._rules.get(setting.family)
+            if rule is None and self._way.ruleset.by_id(setting.family) is not None:
+                continue  # a scan for some of the rules only
             if rule is None:
                 raise ConfigError(
                     f"{setting.where}: issuers: there is no rule {setting.family}", remedy="see: tokenguard rules list"
@@ -121,6 +122,8 @@ class _Choice:
                 token = self._way.access.token.value if self._way.access.token is not None else None
             if token is None:
                 raise ConfigError(f"{setting.where}: no token for {url}", remedy="name it: token_env or token_file")
+            from tokenguard.respond.client import Client  # start-up time: the store on this machine needs no HTTP
+
             client = Client(url, token)
             self._stack.callback(client.close)
             self._stores[key] = StoreIssuer(client, client.name)
@@ -135,6 +138,9 @@ class _Choice:
             )
         if not (url := setting.url or api.url):
             raise ConfigError(f"{setting.where}: {rule.id} has no address", remedy="say url:")
+        from tokenguard.respond.api_issuer import ApiIssuer
+        from tokenguard.respond.http import Http
+
         issuer = ApiIssuer(api, Http(url), operator=self._token(setting))
         self._stack.callback(issuer.close)
         return issuer

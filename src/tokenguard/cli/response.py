@@ -11,6 +11,7 @@ from pathlib import Path
 from tokenguard.app.issuers import issuers_for
 from tokenguard.app.outcome import Outcome
 from tokenguard.app.respond import Responder, Wish
+from tokenguard.app.token_service import approach
 from tokenguard.cli.run import Respond
 from tokenguard.cli.scan_options import ScanOptions
 from tokenguard.config.settings import Settings
@@ -29,9 +30,10 @@ def prepared(
         UsageError: the policy, the issuers or a login are wrong; nothing is scanned then.
     """
     chosen = policy.Policy() if options.policy is None else policy.read(options.policy)
-    policy.require_known(chosen, ruleset, str(options.policy))
+    way = approach(os.environ, rules=options.rules)
+    policy.require_known(chosen, (ruleset, way.ruleset), str(options.policy))
     wish = Wish(verify=options.verify, revoke=options.revoke, yes=options.yes, policy=chosen)
-    with issuers_for(ruleset, settings.issuers, os.environ) as issuers:
+    with issuers_for(ruleset, settings.issuers, os.environ, way=way) as issuers:
         responder = Responder(issuers, ruleset, os.environ, hook=hook)
 
         def respond(outcome: Outcome) -> tuple[Outcome, bool]:
@@ -40,6 +42,8 @@ def prepared(
             except TokenguardError as error:
                 # What was found is reported, whatever becomes of it.
                 return replace(outcome, notes=(*outcome.notes, f"nothing was revoked: {error}")), False
+            except KeyboardInterrupt:
+                return replace(outcome, notes=(*outcome.notes, "interrupted; see: tokenguard doctor")), False
             return Outcome(response.report, (*outcome.notes, *response.notes)), response.finished
 
         yield respond

@@ -133,7 +133,7 @@ def _plan(planner: Planner, way: Approach, given: dict[str, Any]) -> Plan:
     if given["token_stdin"]:
         return planner.of_tokens(_tokens())
     chosen = policies.Policy() if given["policy"] is None else policies.read(given["policy"])
-    policies.require_known(chosen, way.ruleset, str(given["policy"]))
+    policies.require_known(chosen, (way.ruleset,), str(given["policy"]))
     source = sys.stdin.buffer if given["report"] == "-" else Path(given["report"])
     findings = read_report(source, way.ruleset, by_prefix=given["by_prefix"])
     return planner.of_report(findings, chosen, str(Path(given["root"] or ".").absolute()))

@@ -11,6 +11,7 @@ Without a file every token is revoked.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -172,11 +173,9 @@ def _text(given: dict[str, Node], key: str) -> str | None:
     return text_of(given[key], key) if key in given else None
 
 
-def require_known(policy: Policy, ruleset: RuleSet, name: str) -> None:
+def require_known(policy: Policy, rulesets: Sequence[RuleSet], name: str) -> None:
     """Raise ConfigError for the id of a rule that there is not: such a slip would let a token live, or die."""
+    known = {rule.id for ruleset in rulesets for rule in ruleset.rules}
     for entry in policy.entries:
-        if entry.rule is not None and ruleset.by_id(entry.rule) is None:
-            raise ConfigError(
-                f"{name}: there is no rule {entry.rule}",
-                remedy=nearest(entry.rule, (rule.id for rule in ruleset.rules)),
-            )
+        if entry.rule is not None and entry.rule not in known:
+            raise ConfigError(f"{name}: there is no rule {entry.rule}", remedy=nearest(entry.rule, known))
