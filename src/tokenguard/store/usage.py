@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from time import monotonic
 
 from sqlalchemy import BindParameter, Connection, Update, bindparam, case, func, or_, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -60,6 +61,8 @@ class UsageLog:
         self._uses: dict[_Key, int] = {}
         self._last: dict[_Key, int] = {}
         self._sprung: dict[str, int] = {}
+        """When a honeytoken's use was told of last."""
+        self._to_tell: list[tuple[str, Actor]] = []
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -76,20 +79,22 @@ class UsageLog:
             self._start()
 
     def spring(self, token_id: str, at: int, address: str | None, agent: str | None) -> None:
-        """A honeytoken was used: an audit event at once, at most one a minute and token. Never raises."""
+        """A honeytoken was used: an audit event soon, at most one a minute and token.
+
+        Not at once: a refusal that waits for the disk would tell the bait from a token that never was.
+        """
         with self._lock:
             if at - self._sprung.get(token_id, -MINUTE) < MINUTE:
                 return
             self._sprung[token_id] = at
-        caller = Actor(name="anyone", rights=frozenset(), address=address, agent=agent)
-        try:
-            with self._database.writing() as connection:
-                note(connection, self._context, caller, Action.HONEYTOKEN_USED, token_id=token_id)
-        except StoreError as error:
-            _log.warning("the use of honeytoken %s is not in the audit: %s", token_id, error.message)
+            self._to_tell.append((token_id, Actor(name="anyone", rights=frozenset(), address=address, agent=agent)))
+        self._wake.set()
+        if self._thread is None:
+            self._start()
 
     def flush(self) -> None:
         """Write what was noted; what cannot be written is kept for the next time. Never raises."""
+        self._tell()
         with self._lock:
             (counts, self._uses), (last, self._last) = (self._uses, {}), (self._last, {})
         uses = [_Use(*key, counts[key], last[key]) for key in sorted(counts)]
@@ -123,8 +128,26 @@ class UsageLog:
                 self._thread.start()
 
     def _run(self) -> None:
-        while not self._wake.wait(self._every):
-            self.flush()
+        due = monotonic() + self._every
+        while not self._closed:
+            if self._wake.wait(max(0.0, due - monotonic())):
+                self._wake.clear()
+                self._tell()
+            else:
+                self.flush()
+                due = monotonic() + self._every
+
+    def _tell(self) -> None:
+        with self._lock:
+            sprung, self._to_tell = self._to_tell, []
+        for token_id, caller in sprung:
+            try:
+                with self._database.writing() as connection:
+                    note(connection, self._context, caller, Action.HONEYTOKEN_USED, token_id=token_id)
+            except StoreError as error:
+                _log.warning("the use of honeytoken %s is not in the audit yet: %s", token_id, error.message)
+                with self._lock:
+                    self._to_tell.append((token_id, caller))
 
 
 def _portions(uses: Iterable[_Use]) -> Iterator[list[_Use]]:
