@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,12 +19,10 @@ def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
         yield running
 
 
-@pytest.fixture(scope="module")
-def postgres_database() -> Iterator[str]:
-    """The URL of a new, empty database."""
+@pytest.fixture(scope="session")
+def new_postgres() -> Callable[[], str]:
+    """Gives the URL of a new, empty database each time."""
     cluster = postgres.shared_cluster()
     if cluster is None:
         pytest.skip("PostgreSQL is not installed")
-    name = cluster.database()
-    yield cluster.url(name)
-    cluster.drop(name)
+    return lambda: cluster.url(cluster.database())

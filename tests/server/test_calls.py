@@ -28,7 +28,7 @@ def api(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     folder: Path = tmp_path_factory.mktemp("server")
     place: str | Path = folder / "store.db"
     if request.param == "postgresql":
-        place = request.getfixturevalue("postgres_database")
+        place = request.getfixturevalue("new_postgres")()
     with serving(place, folder) as running:
         yield running
 

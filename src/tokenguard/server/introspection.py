@@ -87,9 +87,9 @@ class IntrospectionCall:
                 address=scope["address"],
                 agent=admission.agent(scope),
             )
-        except RefusedError as error:
-            if error.code == "VALIDATION":
-                admission.bearer(scope)
+        except RefusedError:
+            # Also a request that is refused is counted, and nobody is told so before they were asked who they are.
+            admission.bearer(scope)
             raise
         if found is None:
             raise admission.refusal(scope, caller)

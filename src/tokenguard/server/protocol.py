@@ -19,6 +19,7 @@ BODY_SECONDS = 120.0
 _LINGER_SECONDS = 5
 """How long to read on after a refusal: closed at once, the connection would be reset before the answer is read."""
 
+_FAREWELL_SECONDS = 2
 
 _HEAD, _BODY, _NOTHING = "head", "body", ""
 """What is awaited from the other side."""
@@ -77,6 +78,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._stop()
         self._awaited = _NOTHING
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """An answer is out, and may have been the last one."""
+        super().on_response_complete()
+        self._close_soon()
+
+    def shutdown(self) -> None:
+        """The server is to end: as soon as this connection has nothing to do."""
+        super().shutdown()
+        self._close_soon()
+
+    def _close_soon(self) -> None:
+        """TLS waits half a minute for a farewell that most clients do not send: the server would end no sooner."""
+        if self.scheme == "https" and self.transport.is_closing():
+            self.loop.call_later(_FAREWELL_SECONDS, self.transport.abort)
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP, as every other problem."""
