@@ -54,37 +54,52 @@ def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = 
         StoreError: it is broken, too new, or its pepper cannot be read.
     """
     place = store_place(environ)
-    missing = isinstance(place, Path) and not place.exists()
-    if missing and not make:
+    if not make and _is_missing(place):
         raise UsageError(
             f"there is no token store yet ({place})",
             remedy="tokenguard token create makes one; for a server: tokenguard login --server URL",
         )
     try:
-        from tokenguard.store.store import Store
+        import tokenguard.store.store  # noqa: F401 - is it there?
     except ModuleNotFoundError as error:
         raise extra_missing(error) from None
     user = user_name(environ)
-    store = _made(place, environ, ruleset, user) if missing else None
-    if store is None:
-        from tokenguard.store.pepper import peppers_for
-
-        store = Store.open(place, peppers=peppers_for(environ, pepper_file(environ)), ruleset=ruleset)
-    with store:
+    with _opened(place, environ, ruleset, user, make=make) as store:
         yield store.acting(store.local(user))
 
 
+def _is_missing(place: str | Path) -> bool:
+    return isinstance(place, Path) and not place.exists()
+
+
+def _opened(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user: str, *, make: bool) -> Store:
+    from tokenguard.store.pepper import peppers_for
+    from tokenguard.store.store import Store
+
+    if _is_missing(place) and (made := _made(place, environ, ruleset, user)) is not None:
+        return made
+    peppers = peppers_for(environ, pepper_file(environ))
+    try:
+        return Store.open(place, peppers=peppers, ruleset=ruleset)
+    except StoreError:
+        if not make or not isinstance(place, Path):
+            raise
+    # Another program may be making it just now: whoever makes one too waits for that, and finds it made.
+    made = _made(place, environ, ruleset, user)
+    return made if made is not None else Store.open(place, peppers=peppers, ruleset=ruleset)
+
+
 def _made(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user: str) -> Store | None:
-    """A new store with its local user; None where another program has just made one."""
+    """A new store with its local user; None where there is one now."""
     from tokenguard.store.initialise import initialise
 
     peppers = make_peppers(environ)
     try:
         store, _ = initialise(place, peppers=peppers, ruleset=ruleset, by=f"local:{user}")
     except StoreError:
-        if isinstance(place, Path) and place.exists():
-            return None
-        raise
+        if _is_missing(place):
+            raise
+        return None
     return store
 
 
