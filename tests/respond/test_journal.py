@@ -20,7 +20,7 @@ from tokenguard.model.token import Outcome
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Closing, Journal, pending_in
 
-PLACE = Location("git", "a/caf\udce9.env", 3, 5, 3, 77, "1c" * 20, "2e" * 20, reachable=True, via=("zip:b", "base64"))
+PLACE = Location("git", "a/caf\udce9.env", 3, 5, 3, 77, "1c" * 20, "2e" * 20, via=("zip:b", "base64"))
 INTENT = Intent(
     "store.example:443", "keebai-api-key", "5f" * 16, "kbai_pk_a1b2", "0d" * 32, root="/src/caf\udce9",
     locations=(PLACE,), reason="found in a\nrepository",
@@ -141,7 +141,7 @@ def test_a_newer_one_is_refused(path: Path) -> None:
 def test_a_place_that_somebody_spoilt_leaves_the_hash(path: Path) -> None:
     with Journal(path) as journal:
         journal.write([INTENT])
-        for spoilt in ("[", "{}", '{"root": 1, "locations": [{"no": 1}]}'):
+        for spoilt in ("[", "{}", '{"root": 1, "locations": [[1]]}'):
             journal._database.execute("UPDATE revocations SET place = ?", (spoilt,))
             (entry,) = journal.pending()
             assert (entry.intent.token_sha256, entry.intent.locations) == (INTENT.token_sha256, ())

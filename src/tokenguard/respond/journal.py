@@ -10,9 +10,10 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, Self
 
@@ -255,24 +256,19 @@ def _row(intent: Intent, now: int) -> tuple[str | int | None, ...]:
     )
 
 
-_DEFAULTS = {field.name: field.default for field in fields(Location)}
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+_LOCATION = attrgetter("source", "path", "line", "column", "end_line", "end_column", "blob", "commit", "via")
+"""What it takes to read a place again, in this order."""
 
 
 def _place(intent: Intent) -> str:
-    """Where to read the token again, as JSON; of a location what it says beyond its defaults."""
-    listed = [
-        {
-            name: value
-            for name in _DEFAULTS
-            if (value := getattr(location, name)) != _DEFAULTS[name] and name not in ("author", "date", "command")
-        }
-        for location in spread(intent.locations, _PLACES)
-    ]
-    return json.dumps({"root": intent.root, "locations": listed}, separators=(",", ":"))
+    """Where to read the token again, as JSON."""
+    return _encoded({"root": intent.root, "locations": list(map(_LOCATION, spread(intent.locations, _PLACES)))})
 
 
-def _location(saved: Mapping[str, Any]) -> Location:
-    return Location(**{**saved, "via": tuple(saved.get("via", ()))})
+def _location(saved: Sequence[Any]) -> Location:
+    source, path, line, column, end_line, end_column, blob, commit, via = saved
+    return Location(source, path, line, column, end_line, end_column, blob, commit, via=tuple(via))
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
