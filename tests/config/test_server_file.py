@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 import plant
+from tokenguard.config import server_file
 from tokenguard.config.server_file import default_policies, parse_server_file, read_server_file
 from tokenguard.errors import ConfigError
 from tokenguard.model.policy import ExpectedHours, FamilyPolicy, RateLimit
@@ -111,3 +113,13 @@ def test_expected_hours_as_hours_of_a_week() -> None:
     assert ExpectedHours(8, 10, frozenset({1})).week_hours() == {32, 33}
     assert ExpectedHours(22, 2, frozenset({6})).week_hours() == {166, 167, 0, 1}
     assert ExpectedHours(0, 1, frozenset({0}), utc_offset=3).week_hours() == {165}
+
+
+def test_the_document_names_every_key_and_its_example_is_understood() -> None:
+    document = Path(__file__).resolve().parents[2] / "docs" / "policies.md"
+    text = document.read_text(encoding="utf-8")
+    example = text.partition("```yaml\n")[2].partition("```")[0]
+    policies = parse_server_file(example.encode(), "policies.md")
+    assert policies.family("acme-key").rate_limits == (RateLimit(10, 1), RateLimit(1000, 3600))
+    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert named == {*server_file._KEYS, *server_file._FAMILY_KEYS}
