@@ -13,10 +13,12 @@ from typing import Any
 import pytest
 
 from cli.program import COMMAND, FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, hidden, run
+from cli.served import served, text_of
 from git_repository import RepositoryBuilder
 from respond.providers import Binboi
 from respond.simulated_store import SimulatedStore
 from respond.web import Reply, Web, reply, serving
+from tokenguard.model.token import AuditFilter, NewToken
 
 KEEBAI = "keebai-api-key"
 BINBOI = "binboi-access-token"
@@ -314,6 +316,34 @@ def test_a_hostile_report_is_one_line(kind: str, tmp_path: Path) -> None:
     assert len(ended.message) < 200
     assert ended.message.isprintable()
     assert ended.out == ""
+
+
+# A real server.
+
+
+def test_at_a_server(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who may not respond kills nobody's token but his own; the admin does, and the server knows that."""
+    with served(tmp_path) as server:
+        server.service.create_user(email="bob@example.org", name="Bob", role="developer")
+        mine = server.service.create_token(NewToken("leaky", family=KEEBAI)).token
+        assert mine is not None
+        token = text_of(mine)
+        monkeypatch.setenv("TOKENGUARD_SERVER", server.url)
+        scan = ("scan", "stdin", "--name", "a.log", "--format", "json")
+        monkeypatch.setenv("TOKENGUARD_TOKEN", server.token_of("bob@example.org", "developer.manage_tokens"))
+        tried = run(*scan, "--verify", "--revoke", "--yes", cwd=tmp_path, stdin=token.encode())
+        assert tried.code == FOUND
+        assert [each["outcome"] for each in tried.report["revocations"]] in (["not_found"], ["refused"])
+
+        monkeypatch.setenv("TOKENGUARD_TOKEN", server.admin)
+        assert status(tmp_path, token) == "active"
+        done = run(*scan, "--revoke", "--yes", cwd=tmp_path, stdin=token.encode())
+        assert [each["outcome"] for each in done.report["revocations"]] == ["revoked"]
+        assert status(tmp_path, token) == "revoked"
+        found = results(run("revoke", "--hash", sha256(token), "--json", cwd=tmp_path))
+        (killed,) = server.service.audit(AuditFilter(token=found[0]["record"]["id"], limit=1)).events
+        assert killed.action == "token.revoked", killed
+    assert token not in written(home)
 
 
 # A server that fails.
