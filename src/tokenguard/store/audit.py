@@ -14,6 +14,7 @@ from tokenguard.store.bulk import insert_rows
 from tokenguard.store.clock import micros, moment
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
+from tokenguard.store.ids import new_ids
 from tokenguard.store.tables import audit, users
 
 _LONGEST_AGENT = 500
@@ -69,7 +70,12 @@ def note_all(
         actor.address and actor.address[:_LONGEST_ADDRESS],
         actor.agent and actor.agent[:_LONGEST_AGENT],
     )
-    rows = [(context.new_id("evt"), *said, token_id, _encode(detail)) for token_id, detail in events]
+    # Many events of one call share their detail.
+    encoded = {id(detail): _encode(detail) for detail in {id(detail): detail for _, detail in events}.values()}
+    rows = [
+        (event_id, *said, token_id, encoded[id(detail)])
+        for event_id, (token_id, detail) in zip(new_ids("evt", len(events)), events, strict=True)
+    ]
     insert_rows(connection, audit, _COLUMNS, rows)
 
 

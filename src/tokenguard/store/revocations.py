@@ -115,7 +115,8 @@ def _carry_out(
     records = _shown(connection, context, verdicts, cause.now)
     seen = {each: records[each] for verdict in verdicts if verdict.outcome.dead for each in verdict.named}
     leaks = _record_leaks(connection, context, cause, list(seen.values()))
-    details = [(each, _detail(cause, by, leaks.get(each))) for each, by in dying.items()]
+    plain = {by: _detail(cause, by, None) for by in By}
+    details = [(each, _detail(cause, by, leaks[each]) if each in leaks else plain[by]) for each, by in dying.items()]
     note_all(connection, context, cause.actor, Action.TOKEN_REVOKED, details)
     put(connection, context, Kind.TOKENS_REVOKED, _told(cause, [records[each] for each in dying]), cause.now)
     return verdicts, records
@@ -164,10 +165,11 @@ def _shown(connection: Connection, context: Context, verdicts: Iterable[Verdict]
 
 
 def _result(index: int, verdict: Verdict, records: Mapping[str, TokenRecord]) -> TargetResult:
-    if len(verdict.named) == 1:
-        return TargetResult(index, verdict.outcome, token=records[verdict.named[0]], detail=verdict.detail)
-    listed = tuple(records[each] for each in verdict.named[:_MOST_CANDIDATES])
-    return TargetResult(index, verdict.outcome, candidates=listed, detail=verdict.detail)
+    outcome, named, detail = verdict
+    if len(named) == 1:
+        return TargetResult(index, outcome, records[named[0]], (), detail)
+    listed = tuple(records[each] for each in named[:_MOST_CANDIDATES])
+    return TargetResult(index, outcome, None, listed, detail)
 
 
 def _portions(ids: Collection[str]) -> Iterable[list[str]]:

@@ -24,6 +24,8 @@ from tokenguard.store.texts import families, is_whole
 
 _SHA256 = re.compile(r"[0-9A-Fa-f]{64}")
 _LONGEST_TOKEN = 4096
+_NAMES = 4
+"""Ways to name a target, of which exactly one is taken."""
 
 
 class By(Enum):
@@ -142,7 +144,7 @@ def _known(row: Sequence[Any]) -> Known:
 
 def _key(context: Context, target: Target) -> _Key:
     given = (target.token, target.token_sha256, target.prefix, target.id)
-    if sum(each is not None for each in given) != 1:
+    if given.count(None) != _NAMES - 1:
         return _Key(By.NOTHING, fault="exactly one of token, token_sha256, prefix and id names a target")
     if target.token is not None:
         return _value(context, target.token)

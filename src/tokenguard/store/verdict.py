@@ -51,7 +51,9 @@ def judge(found: Iterable[Named], known: Mapping[str, Known], rights: Rights) ->
 def _verdict(target: Named, known: Mapping[str, Known], rights: Rights, dying: Collection[str]) -> Verdict:
     if target.fault:
         return Verdict(Outcome.INVALID, detail=target.fault)
-    mine = tuple(each for each in target.token_ids if rights.may(known[each]))
+    mine = target.token_ids
+    if not rights.everyones:
+        mine = tuple(each for each in mine if rights.may(known[each]))
     if not mine:
         if target.by is By.VALUE and not rights.guarded.isdisjoint(target.token_ids):
             return Verdict(Outcome.REFUSED, detail="somebody else's: whoever holds it can hand it in as leaked")
