@@ -22,6 +22,7 @@ from tokenguard.server.address import client_address, is_loopback, rate_bucket
         (1, ["198.51.100.7:4711"], "198.51.100.7"),
         (1, ["[2001:db8::1]:4711"], "2001:db8::1"),
         (1, ["2001:DB8::1"], "2001:db8::1"),
+        (1, ['fe80::1%"}\x1b[31m'], "192.0.2.1"),
     ],
 )
 def test_only_what_the_proxies_added_is_believed(proxies: int, forwarded: list[str], expected: str) -> None:

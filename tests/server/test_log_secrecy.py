@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import logging
@@ -81,17 +82,25 @@ def test_uvicorns_own_access_log_says_no_token_of_a_query(monkeypatch: pytest.Mo
 
 def test_the_access_log_says_where_but_no_token() -> None:
     token = plant.token(plant.KEEBAI)
-    lines: list[str] = []
-    log = AccessLog(lines.append, _SCRUBBER)
-    for path in (
+    written: list[str] = []
+    paths = (
         "/api/v1/tokens",
         f"/api/v1/tokens/{token}",
         '/"quotes"\n/lines',
         f"/{quote(token.replace('k', '%6B'))}",
-    ):
-        log.note("GET", path, 404, 0.0015, address="192.0.2.1", request_id="r-1")
+    )
+
+    async def ask() -> None:
+        log = AccessLog(written.append, _SCRUBBER)
+        for path in paths:
+            log.note("GET", path, 404, 0.0015, address="192.0.2.1", request_id="r-1")
+        await asyncio.sleep(0)
+
+    asyncio.run(ask())
+    (text,) = written
+    assert text.endswith("\n")
+    lines = text.splitlines()
     read = [json.loads(line) for line in lines]
-    assert all(line.endswith("\n") and line.count("\n") == 1 for line in lines)
     assert [line["path"] for line in read] == [
         "/api/v1/tokens",
         f"/api/v1/tokens/{plant.visible_prefix(token)}…",
@@ -110,6 +119,19 @@ def test_the_access_log_says_where_but_no_token() -> None:
         "address": "192.0.2.1",
         "request_id": "r-1",
     }
+
+
+def test_a_log_that_cannot_be_written_fails_no_request() -> None:
+    def full(_: str) -> None:
+        raise OSError
+
+    async def ask() -> None:
+        log = AccessLog(full, _SCRUBBER)
+        for _ in range(2):
+            log.note("GET", "/", 200, 0.1, address="192.0.2.1", request_id="r-1")
+            await asyncio.sleep(0)
+
+    asyncio.run(ask())
 
 
 def test_logging_is_as_it_was_afterwards() -> None:

@@ -54,6 +54,7 @@ def _parsed(text: str) -> str | None:
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]
     try:
-        return str(ip_address(bare))
+        # Behind a percent sign an IPv6 address may hold anything, and means something only to its own machine.
+        return None if "%" in bare else str(ip_address(bare))
     except ValueError:
         return None

@@ -12,6 +12,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING
 
 from tokenguard.model.secret import Secret
+from tokenguard.server.body import header
 from tokenguard.server.problems import INVALID, MISSING, ProblemError
 
 if TYPE_CHECKING:
@@ -48,16 +49,22 @@ _UNFIT = Credential(_NOBODY, sent=True)
 
 def credential(scope: Scope) -> Credential:
     """The bearer credential of a request; two are none."""
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
-    if not given:
+    given = header(scope, b"authorization")
+    if given is None:
         return _NONE
-    scheme, _, value = given[0].partition(b" ")
+    scheme, _, value = given.partition(b" ")
     value = value.strip(b" ")
     if scheme.lower() != b"bearer" or not value:
         return _NONE
-    if len(given) > 1 or len(value) > _LONGEST or not _CREDENTIAL.fullmatch(value):
+    if _is_repeated(scope) or len(value) > _LONGEST or not _CREDENTIAL.fullmatch(value):
         return _UNFIT
     return Credential(Secret(value), sent=True)
+
+
+def _is_repeated(scope: Scope) -> bool:
+    headers = scope["headers"]
+    # Where each header comes once, none has to be looked at again.
+    return len(headers) != len(scope["fields"]) and sum(name == b"authorization" for name, _ in headers) > 1
 
 
 @lru_cache(maxsize=1024)

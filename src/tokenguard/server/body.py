@@ -167,10 +167,18 @@ def parse_query(query: bytes) -> dict[str, str]:
     return _fields(query, "the query") if query else {}
 
 
+def _pairs(text: str) -> list[tuple[str, str]]:
+    if "&" not in text and "%" not in text and "+" not in text:
+        # One field with nothing to unquote: a token in a form, mostly.
+        name, equals, value = text.partition("=")
+        return [(name, value)] if name or equals else []
+    return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+
+
 def _fields(data: bytes, what: str) -> dict[str, str]:
     try:
         # ASCII by the standard; unquoting gives UTF-8.
-        pairs = parse_qsl(data.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS)
+        pairs = _pairs(data.decode("ascii"))
     except UnicodeDecodeError:
         raise invalid(f"{what} is not UTF-8") from None
     except ValueError:

@@ -6,13 +6,14 @@ messages of exceptions as a whole, since nobody can say what is in them. Their k
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import re
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TextIO
 from urllib.parse import unquote
@@ -137,21 +138,40 @@ def logging_to(stream: TextIO, scrubber: Scrubber) -> Iterator[None]:
 class AccessLog:
     """A line for each request. Written past `logging`, which would take as long as a look-up.
 
-    No query string and no header is ever in it; a path is cleaned.
+    No query string and no header is ever in it; a path is cleaned. What one turn of the event loop answers is written
+    at its end, in one piece.
     """
 
     def __init__(self, write: Callable[[str], object], scrubber: Scrubber) -> None:
         self._write = write
         self._clean = scrubber.clean
+        self._lines: list[str] = []
+        self._second = (0, "")
 
     def note(  # noqa: PLR0913 - what a line says
         self, method: str, path: str, status: int, seconds: float, *, address: str, request_id: str
     ) -> None:
-        """Write the line."""
+        """Note a request; `path` is as it was asked for."""
+        if not self._lines:
+            asyncio.get_running_loop().call_soon(self.flush)
         shown = self._clean(path[:_LONGEST])
         quoted = f'"{shown}"' if _PLAIN.fullmatch(shown) else json.dumps(shown)
-        self._write(
-            f'{{"time": "{_moment(time.time())}", "level": "info", "logger": "tokenguard.access", "event": "request", '
+        self._lines.append(
+            f'{{"time": "{self._time()}", "level": "info", "logger": "tokenguard.access", "event": "request", '
             f'"method": "{method}", "path": {quoted}, "status": {status}, "ms": {seconds * 1000:.1f}, '
-            f'"address": {json.dumps(address)}, "request_id": "{request_id}"}}\n'
+            f'"address": "{address}", "request_id": "{request_id}"}}\n'
         )
+
+    def flush(self) -> None:
+        """Write what was noted."""
+        lines, self._lines = self._lines, []
+        # A log that cannot be written (a full disk, a reader that went away) is no reason to refuse a request.
+        with suppress(OSError, ValueError):
+            self._write("".join(lines))
+
+    def _time(self) -> str:
+        now = time.time()
+        second = int(now)
+        if second != self._second[0]:
+            self._second = (second, time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)))
+        return f"{self._second[1]}.{int(now % 1 * 1000):03}Z"
