@@ -19,6 +19,8 @@ import pytest
 
 import plant
 from cli.program import CLEAN, COMMAND, FOUND, INCOMPLETE, USAGE, Ended, run
+from tokenguard.app.token_service import approach, open_service
+from tokenguard.model.token import NewToken
 
 OWN_FAMILY = """\
 rules:
@@ -57,6 +59,16 @@ def record(folder: Path, prefix: str) -> dict[str, Any]:
     return run("token", "show", prefix, "--json", cwd=folder).report
 
 
+def alive(*tokens: str) -> list[bool]:
+    """What the store says of tokens, asked without a command: that is quicker."""
+    with open_service(approach(os.environ), os.environ) as service:
+        return [service.introspect(token_sha256=sha256(token)).active for token in tokens]
+
+
+def sha256(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def verify(folder: Path, token: str, *options: str) -> Ended:
     return run("token", "verify", *options, cwd=folder, stdin=token.encode() + b"\n")
 
@@ -75,7 +87,7 @@ def test_the_first_minute_needs_no_setting_up(tmp_path: Path, home: Path) -> Non
     assert token[:12] in ended.err
     assert token[13:] not in ended.err
     assert token.encode() not in store_bytes(home)
-    assert hashlib.sha256(token.encode()).hexdigest().encode() not in store_bytes(home)
+    assert sha256(token).encode() not in store_bytes(home)
     folder = home / ".local" / "share" / "tokenguard"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o600}
@@ -86,7 +98,7 @@ def test_the_first_two_at_once_agree_on_one_store(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         tokens = list(pool.map(lambda number: create(tmp_path, f"number {number}"), range(4)))
     assert {each["prefix"] for each in listed(tmp_path)} == {token[:12] for token in tokens}
-    assert all(verify(tmp_path, token).code == CLEAN for token in tokens)
+    assert all(alive(*tokens))
 
 
 def test_at_a_terminal_it_is_said_to_be_shown_once(tmp_path: Path) -> None:
@@ -106,7 +118,7 @@ def test_every_family_is_minted_and_found(rule_id: str, tmp_path: Path) -> None:
     (tmp_path / "leak").write_text(f"key = {token}\n")
     (finding,) = run("scan", "files", "leak", "--format", "json", cwd=tmp_path).report["findings"]
     assert finding["rule_id"] == rule_id
-    assert finding["token_sha256"] == hashlib.sha256(token.encode()).hexdigest()
+    assert finding["token_sha256"] == sha256(token)
     assert [each["prefix"] for each in listed(tmp_path)] == [finding["prefix"]] == [plant.visible_prefix(token)]
 
 
@@ -172,8 +184,8 @@ def test_a_limit_is_kept_and_told(tmp_path: Path) -> None:
 
 def test_verify(tmp_path: Path) -> None:
     token = create(tmp_path)
-    prefix, sha256 = token[:12], hashlib.sha256(token.encode()).hexdigest()
-    for arguments in ((), ("--hash", sha256), ("--hash", sha256.upper()), (prefix,), (record(tmp_path, prefix)["id"],)):
+    prefix, name = token[:12], sha256(token)
+    for arguments in ((), ("--hash", name.upper()), (prefix,), (record(tmp_path, prefix)["id"],)):
         assert verify(tmp_path, token, *arguments).code == CLEAN
     answer = verify(tmp_path, token, "--json").report
     assert (answer["active"], answer["client_id"]) == (True, record(tmp_path, prefix)["id"])
@@ -181,12 +193,12 @@ def test_verify(tmp_path: Path) -> None:
     assert record(tmp_path, prefix)["last_used_at"] is None
     assert verify(tmp_path, plant.token(plant.TOKENGUARD)).code == FOUND
     assert run("token", "revoke", prefix, "--yes", cwd=tmp_path).code == CLEAN
-    for arguments in ((), ("--hash", sha256), (prefix,), ("tgd_00000000",), ("tok_nothing",)):
+    for arguments in ((), ("--hash", name), (prefix,), ("tgd_00000000",), ("tok_nothing",)):
         assert verify(tmp_path, token, *arguments).code == FOUND, arguments
     assert verify(tmp_path, "").code == USAGE
     assert verify(tmp_path, "two words").code == USAGE
     assert verify(tmp_path, token, "--hash", "123").code == USAGE
-    assert verify(tmp_path, token, prefix, "--hash", sha256).code == USAGE
+    assert verify(tmp_path, token, prefix, "--hash", name).code == USAGE
 
 
 def test_revoke_is_a_dry_run_until_yes(tmp_path: Path) -> None:
@@ -195,13 +207,12 @@ def test_revoke_is_a_dry_run_until_yes(tmp_path: Path) -> None:
     assert dry.code == FOUND
     assert "would be revoked" in dry.out
     assert "--yes" in dry.err
-    assert verify(tmp_path, token).code == CLEAN
+    assert alive(token) == [True]
     done = run("token", "revoke", token[:12], "--yes", "--reason", "laptop lost", cwd=tmp_path)
     assert done.code == CLEAN
     revoked = record(tmp_path, token[:12])
     assert (revoked["status"], revoked["revoke_reason"]) == ("revoked", "laptop lost")
-    assert verify(tmp_path, token).code == FOUND
-    assert verify(tmp_path, other).code == CLEAN
+    assert alive(token, other) == [False, True]
     # Again: it is dead, and nothing changes.
     again = run("token", "revoke", token[:12], "--yes", "--reason", "other", cwd=tmp_path)
     assert (again.code, "already revoked" in again.out) == (CLEAN, True)
@@ -230,14 +241,14 @@ def test_of_several_with_one_prefix_none_is_taken(tmp_path: Path, home: Path) ->
     refused = run("token", "revoke", prefix, "--yes", cwd=tmp_path)
     assert refused.code == FOUND
     assert all(text in refused.out for text in ("ambiguous", "number 0", "number 1"))
-    assert all(verify(tmp_path, token).code == CLEAN for token in tokens)
+    assert all(alive(*tokens))
     rotated = run("token", "rotate", prefix, cwd=tmp_path)
     assert rotated.code == USAGE
     assert "name one by its id" in rotated.err
     assert len(run("token", "show", prefix, "--json", cwd=tmp_path).report["tokens"]) == 2
     first = next(each["id"] for each in listed(tmp_path) if each["name"] == "number 0")
     assert run("token", "revoke", first, "--yes", cwd=tmp_path).code == CLEAN
-    assert [verify(tmp_path, token).code for token in tokens] == [FOUND, CLEAN]
+    assert alive(*tokens) == [False, True]
 
 
 def test_rotate(tmp_path: Path) -> None:
@@ -253,17 +264,17 @@ def test_rotate(tmp_path: Path) -> None:
         old["id"],
         new["id"],
     )
-    assert [verify(tmp_path, each).code for each in (token, successor)] == [CLEAN, CLEAN]
+    assert alive(token, successor) == [True, True]
     # Who rotates an old one again has stolen it, or was robbed.
     again = run("token", "rotate", token[:12], cwd=tmp_path)
     assert (again.code, again.out) == (USAGE, "")
-    assert [verify(tmp_path, each).code for each in (token, successor)] == [FOUND, FOUND]
+    assert alive(token, successor) == [False, False]
 
 
 def test_rotate_without_grace_ends_the_old_one_at_once(tmp_path: Path) -> None:
     token = create(tmp_path)
     successor = run("token", "rotate", token[:12], cwd=tmp_path).out.strip()
-    assert [verify(tmp_path, each).code for each in (token, successor)] == [FOUND, CLEAN]
+    assert alive(token, successor) == [False, True]
 
 
 def test_filters(tmp_path: Path, home: Path) -> None:
@@ -291,9 +302,6 @@ def test_filters(tmp_path: Path, home: Path) -> None:
 
 def test_all_pages_are_listed(tmp_path: Path) -> None:
     create(tmp_path)
-    from tokenguard.app.token_service import approach, open_service
-    from tokenguard.model.token import NewToken
-
     with open_service(approach(os.environ), os.environ) as service:
         for number in range(230):
             service.create_token(NewToken(f"number {number}"))
