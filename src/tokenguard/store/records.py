@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, func, or_, select
 
 from tokenguard.model.token import Owner, TokenRecord, TokenStatus
 from tokenguard.store.bulk import among, rows_where
@@ -19,7 +19,7 @@ RECENT_DAYS = 30
 TokenRow = Row[Any]
 
 
-class _Columns(NamedTuple):
+class TokenColumns(NamedTuple):
     """A row of `token_rows`: by name, SQLAlchemy takes longer to find its columns than it took to fetch them."""
 
     id: str
@@ -75,7 +75,7 @@ def _expired(context: Context, now: int) -> ColumnElement[bool]:
     return or_(*past)
 
 
-def status_of(context: Context, row: TokenRow | _Columns, now: int) -> TokenStatus:
+def status_of(context: Context, row: TokenRow | TokenColumns, now: int) -> TokenStatus:
     """A token's status at `now`: the same as the conditions say, for a row with the token's columns."""
     if row.revoked_at is not None:
         return TokenStatus.REVOKED
@@ -89,10 +89,10 @@ def status_of(context: Context, row: TokenRow | _Columns, now: int) -> TokenStat
 
 
 def records(
-    connection: Connection, context: Context, rows: Sequence[Sequence[Any]], now: int
+    connection: Connection, context: Context, rows: Iterable[Iterable[Any]], now: int
 ) -> tuple[TokenRecord, ...]:
     """Records of rows of `token_rows`, in their order; one more query for all of them."""
-    columns = [_Columns._make(row) for row in rows]
+    columns = [TokenColumns._make(row) for row in rows]
     addresses = _addresses(connection, [row.id for row in columns], now)
     return tuple([_record(context, row, addresses.get(row.id, 0), now) for row in columns])
 
@@ -101,12 +101,20 @@ def records_by_id(connection: Connection, context: Context, ids: Collection[str]
     """Records of the tokens of these ids, those that there are; two queries however many."""
     if not ids:
         return {}
-    columns = (*tokens.c, users.c.name, users.c.email)
-    rows = rows_where(connection, columns, tokens.c.id, ids, join="JOIN users ON users.id = tokens.owner_id")
+    rows = token_columns(connection, tokens.c.id, ids)
     return {record.id: record for record in records(connection, context, rows, now)}
 
 
-def _record(context: Context, row: _Columns, addresses: int, now: int) -> TokenRecord:
+def token_columns(
+    connection: Connection, key: Column[Any], values: Collection[object], more: str = ""
+) -> Iterator[TokenColumns]:
+    """What `records` needs of the tokens whose `key` is among `values`. `more`: SQL after that, without parameters."""
+    columns = (*tokens.c, users.c.name, users.c.email)
+    owner = "JOIN users ON users.id = tokens.owner_id"
+    return map(TokenColumns._make, rows_where(connection, columns, key, values, more, owner))
+
+
+def _record(context: Context, row: TokenColumns, addresses: int, now: int) -> TokenRecord:
     # By position: named, the eighteen of them take twice as long, and there are thousands.
     return TokenRecord(
         row.id,

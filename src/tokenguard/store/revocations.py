@@ -23,11 +23,11 @@ from tokenguard.store.bulk import update_where
 from tokenguard.store.clock import micros, moment
 from tokenguard.store.context import Context
 from tokenguard.store.outbox import Kind, put
-from tokenguard.store.records import records_by_id
+from tokenguard.store.records import TokenColumns, records, status_of
 from tokenguard.store.sightings import Seen, record, token_identity
 from tokenguard.store.standing import standing
 from tokenguard.store.tables import rate_counts, tokens, users
-from tokenguard.store.targets import By, Known, Named, lock, look_up
+from tokenguard.store.targets import By, Named, lock, look_up
 from tokenguard.store.texts import TokenSieve
 from tokenguard.store.verdict import Rights, Verdict, judge
 
@@ -43,7 +43,7 @@ _NEVER_SWEPT = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class _Cause:
+class Cause:
     """Who revokes, why, when, and where it was seen."""
 
     actor: Actor
@@ -78,11 +78,11 @@ def revoke(  # noqa: PLR0913 - the call of the API
     if len(targets) > MOST_TARGETS:
         raise RefusedError("VALIDATION", f"more than {MOST_TARGETS} targets", pointers=("/targets",))
     rights = Rights(everyones, None if everyones else actor.user_id or "", all_matching)
-    cause = _Cause(actor, TokenSieve(context.ruleset).kept(reason, _LONGEST_REASON), leak, context.now())
+    cause = Cause(actor, TokenSieve(context.ruleset).kept(reason, _LONGEST_REASON), leak, context.now())
     if dry_run:
         found, known = look_up(connection, context, targets, rights.owner_id)
         verdicts, _ = _judged(connection, context, found, known, rights)
-        records = _shown(connection, context, verdicts, cause.now)
+        records = _shown(connection, context, verdicts, known, cause.now)
     else:
         verdicts, records = _carry_out(connection, context, targets, rights, cause)
     return tuple([_result(index, verdict, records) for index, verdict in enumerate(verdicts)])
@@ -98,31 +98,42 @@ def revoke_leaked(connection: Connection, context: Context, actor: Actor, values
     """
     if len(values) > MOST_TARGETS:
         raise RefusedError("VALIDATION", f"more than {MOST_TARGETS} tokens", pointers=("/tokens",))
-    cause = _Cause(actor, "handed in by whoever held it", _HANDED_IN, context.now())
+    cause = Cause(actor, "handed in by whoever held it", _HANDED_IN, context.now())
     _carry_out(connection, context, [Target(token=value) for value in values], Rights(everyones=True), cause)
     _write_anyway(connection)
 
 
 def _carry_out(
-    connection: Connection, context: Context, targets: Sequence[Target], rights: Rights, cause: _Cause
+    connection: Connection, context: Context, targets: Sequence[Target], rights: Rights, cause: Cause
 ) -> tuple[list[Verdict], dict[str, TokenRecord]]:
     """Revoke, and write down all that belongs to it."""
     found, known = look_up(connection, context, targets, rights.owner_id)
     lock(connection, known)
     verdicts, dying = _judged(connection, context, found, known, rights)
     for some in _portions(dying):
-        _kill(connection, cause, some)
-    records = _shown(connection, context, verdicts, cause.now)
+        kill(connection, cause, some)
+    known |= {each: _ended(known[each], cause) for each in dying}
+    records = _shown(connection, context, verdicts, known, cause.now)
     seen = {each: records[each] for verdict in verdicts if verdict.outcome.dead for each in verdict.named}
     leaks = _record_leaks(connection, context, cause, list(seen.values()))
     plain = {by: _detail(cause, by, None) for by in By}
     details = [(each, _detail(cause, by, leaks[each]) if each in leaks else plain[by]) for each, by in dying.items()]
     note_all(connection, context, cause.actor, Action.TOKEN_REVOKED, details)
-    put(connection, context, Kind.TOKENS_REVOKED, _told(cause, [records[each] for each in dying]), cause.now)
+    put(connection, context, Kind.TOKENS_REVOKED, told(cause, [records[each] for each in dying]), cause.now)
     return verdicts, records
 
 
-def _kill(connection: Connection, cause: _Cause, ids: list[str]) -> None:
+def _ended(token: TokenColumns, cause: Cause) -> TokenColumns:
+    """The token as it is now: it need not be read again."""
+    return token._replace(revoked_at=cause.now, revoked_by=cause.actor.name, revoke_reason=cause.reason)
+
+
+def kill(connection: Connection, cause: Cause, ids: list[str]) -> None:
+    """Revoke tokens that were read, and found alive, under the lock that is held.
+
+    Raises:
+        StoreError: one of them did not take it.
+    """
     changes = {
         tokens.c.revoked_at: cause.now,
         tokens.c.revoked_by: cause.actor.name,
@@ -134,7 +145,7 @@ def _kill(connection: Connection, cause: _Cause, ids: list[str]) -> None:
 
 
 def _judged(
-    connection: Connection, context: Context, found: Sequence[Named], known: Mapping[str, Known], rights: Rights
+    connection: Connection, context: Context, found: Sequence[Named], known: Mapping[str, TokenColumns], rights: Rights
 ) -> tuple[list[Verdict], dict[str, By]]:
     if not rights.everyones:
         rights = replace(rights, guarded=_live_strangers(connection, context, found, known, rights))
@@ -142,26 +153,33 @@ def _judged(
 
 
 def _live_strangers(
-    connection: Connection, context: Context, found: Iterable[Named], known: Mapping[str, Known], rights: Rights
+    connection: Connection, context: Context, found: Iterable[Named], known: Mapping[str, TokenColumns], rights: Rights
 ) -> frozenset[str]:
     """Those tokens of others, named by their whole value, that would be accepted now."""
     values = (each for target in found if target.by is By.VALUE for each in target.token_ids)
     theirs = {each for each in values if not rights.may(known[each])}
     active = select(users.c.id).where(users.c.active, users.c.id.in_({known[each].owner_id for each in theirs}))
     owners = set(connection.execute(active).scalars()) if theirs else set()
-    records = records_by_id(connection, context, theirs, context.now()).values()
-    return frozenset(each.id for each in records if each.status is TokenStatus.ACTIVE and each.owner.id in owners)
+    live = (each for each in theirs if status_of(context, known[each], context.now()) is TokenStatus.ACTIVE)
+    return frozenset(each for each in live if known[each].owner_id in owners)
 
 
-def _shown(connection: Connection, context: Context, verdicts: Iterable[Verdict], now: int) -> dict[str, TokenRecord]:
+def _shown(
+    connection: Connection,
+    context: Context,
+    verdicts: Iterable[Verdict],
+    known: Mapping[str, TokenColumns],
+    now: int,
+) -> dict[str, TokenRecord]:
     """The records of the tokens that the answer shows, or that something is written about."""
     ids: set[str] = set()
     for verdict in verdicts:
         ids.update(verdict.named if verdict.outcome.dead else verdict.named[:_MOST_CANDIDATES])
-    found: dict[str, TokenRecord] = {}
-    for some in _portions(ids):
-        found |= records_by_id(connection, context, some, now)
-    return found
+    return {
+        record.id: record
+        for some in _portions(ids)
+        for record in records(connection, context, [known[each] for each in some], now)
+    }
 
 
 def _result(index: int, verdict: Verdict, records: Mapping[str, TokenRecord]) -> TargetResult:
@@ -179,7 +197,7 @@ def _portions(ids: Collection[str]) -> Iterable[list[str]]:
 
 
 def _record_leaks(
-    connection: Connection, context: Context, cause: _Cause, seen: Sequence[TokenRecord]
+    connection: Connection, context: Context, cause: Cause, seen: Sequence[TokenRecord]
 ) -> dict[str, str]:
     """The leak of each token, by the token's id; empty when no place is known."""
     if cause.leak is None:
@@ -191,13 +209,13 @@ def _record_leaks(
     return {each.id: leak.id for each, leak in zip(seen, recorded, strict=True)}
 
 
-def _detail(cause: _Cause, by: By, leak_id: str | None) -> dict[str, object]:
+def _detail(cause: Cause, by: By, leak_id: str | None) -> dict[str, object]:
     detail: dict[str, object] = {"by": by.value, "reason": cause.reason}
     return detail if leak_id is None else detail | {"leak": leak_id}
 
 
-def _told(cause: _Cause, dead: Iterable[TokenRecord]) -> Iterable[dict[str, object]]:
-    """One message an owner, however many of their tokens died."""
+def told(cause: Cause, dead: Iterable[TokenRecord]) -> Iterable[dict[str, object]]:
+    """What owners are told of the tokens that died: one message an owner, however many of their tokens died."""
     by_owner: dict[str, list[TokenRecord]] = defaultdict(list)
     for each in dead:
         by_owner[each.owner.id].append(each)

@@ -9,16 +9,16 @@ import re
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from tokenguard.model.rule import Rule
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import Target
-from tokenguard.store.bulk import rows_where
 from tokenguard.store.context import Context
 from tokenguard.store.ids import is_id
+from tokenguard.store.records import TokenColumns, token_columns
 from tokenguard.store.tables import tokens
 from tokenguard.store.texts import families, is_whole
 
@@ -46,14 +46,6 @@ class Named(NamedTuple):
     fault: str = ""
 
 
-class Known(NamedTuple):
-    """What decides whether a token may be revoked by a call, and whether it still has to be."""
-
-    id: str
-    owner_id: str
-    revoked: bool
-
-
 class _Key(NamedTuple):
     """What to look for: keyed hashes, an id, or a prefix of some families."""
 
@@ -68,13 +60,13 @@ class _Key(NamedTuple):
 
 def look_up(
     connection: Connection, context: Context, targets: Sequence[Target], owner_id: str | None
-) -> tuple[list[Named], dict[str, Known]]:
+) -> tuple[list[Named], dict[str, TokenColumns]]:
     """What each target matches, in order, and what is known of all these tokens.
 
     `owner_id`: prefixes are looked for among this owner's tokens only.
     """
     keys = [_key(context, target) for target in targets]
-    known: dict[str, Known] = {}
+    known: dict[str, TokenColumns] = {}
     by_hash = _by_hash(connection, keys, known)
     by_prefix = _by_prefix(connection, keys, owner_id, known)
     _by_id(connection, keys, known)
@@ -92,40 +84,35 @@ def _match(
     return Named(key.by, tuple(found), "" if found else key.fault)
 
 
-_LIGHT = (tokens.c.id, tokens.c.owner_id, tokens.c.revoked_at)
-
-
-def _by_hash(connection: Connection, keys: Sequence[_Key], known: dict[str, Known]) -> dict[bytes, str]:
+def _by_hash(connection: Connection, keys: Sequence[_Key], known: dict[str, TokenColumns]) -> dict[bytes, str]:
     hashes = {keyed for key in keys for keyed in key.hashes}
     found = {}
-    for row in rows_where(connection, (tokens.c.keyed_hash, *_LIGHT), tokens.c.keyed_hash, hashes):
-        token = _known(row[1:])
+    for token in token_columns(connection, tokens.c.keyed_hash, hashes):
         known[token.id] = token
-        found[bytes(row[0])] = token.id
+        found[bytes(token.keyed_hash)] = token.id
     return found
 
 
 def _by_prefix(
-    connection: Connection, keys: Sequence[_Key], owner_id: str | None, known: dict[str, Known]
+    connection: Connection, keys: Sequence[_Key], owner_id: str | None, known: dict[str, TokenColumns]
 ) -> dict[tuple[str, str], list[str]]:
     prefixes = {prefix for key in keys for _, prefix in key.prefixes}
-    columns = (tokens.c.family, tokens.c.prefix, *_LIGHT)
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
     # The newest first, as in every list.
-    for row in rows_where(connection, columns, tokens.c.prefix, prefixes, "ORDER BY created_at DESC, id DESC"):
-        token = _known(row[2:])
+    order = "ORDER BY tokens.created_at DESC, tokens.id DESC"
+    for token in token_columns(connection, tokens.c.prefix, prefixes, order):
         if owner_id in {None, token.owner_id}:
             known[token.id] = token
-            found[row[0], row[1]].append(token.id)
+            found[token.family, token.prefix].append(token.id)
     return found
 
 
-def _by_id(connection: Connection, keys: Sequence[_Key], known: dict[str, Known]) -> None:
+def _by_id(connection: Connection, keys: Sequence[_Key], known: dict[str, TokenColumns]) -> None:
     ids = {key.token_id for key in keys if key.token_id}
-    known.update((each[0], _known(each)) for each in rows_where(connection, _LIGHT, tokens.c.id, ids))
+    known.update((token.id, token) for token in token_columns(connection, tokens.c.id, ids))
 
 
-def lock(connection: Connection, known: dict[str, Known]) -> None:
+def lock(connection: Connection, known: dict[str, TokenColumns]) -> None:
     """Let nobody else revoke one of these tokens until the transaction ends; `known` is then as it is now.
 
     On SQLite whoever writes holds the whole database already.
@@ -133,13 +120,8 @@ def lock(connection: Connection, known: dict[str, Known]) -> None:
     if connection.dialect.name == "sqlite":
         return
     # In one order, so that two calls wait for each other rather than block each other.
-    locked = rows_where(connection, _LIGHT, tokens.c.id, list(known), "ORDER BY id FOR UPDATE")
-    known.update((each[0], _known(each)) for each in locked)
-
-
-def _known(row: Sequence[Any]) -> Known:
-    token_id, owner_id, revoked_at = row
-    return Known(token_id, owner_id, revoked_at is not None)
+    locked = token_columns(connection, tokens.c.id, list(known), "ORDER BY tokens.id FOR UPDATE OF tokens")
+    known.update((token.id, token) for token in locked)
 
 
 def _key(context: Context, target: Target) -> _Key:

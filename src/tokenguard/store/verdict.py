@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from tokenguard.model.token import Outcome
-from tokenguard.store.targets import By, Known, Named
+from tokenguard.store.records import TokenColumns
+from tokenguard.store.targets import By, Named
 
 
 class Verdict(NamedTuple):
@@ -29,12 +30,14 @@ class Rights:
     guarded: frozenset[str] = frozenset()
     """Strangers' tokens that live: whoever holds the whole value of one could find that out by using it."""
 
-    def may(self, token: Known) -> bool:
+    def may(self, token: TokenColumns) -> bool:
         """Whether that token is the caller's to revoke."""
         return self.everyones or token.owner_id == self.owner_id
 
 
-def judge(found: Iterable[Named], known: Mapping[str, Known], rights: Rights) -> tuple[list[Verdict], dict[str, By]]:
+def judge(
+    found: Iterable[Named], known: Mapping[str, TokenColumns], rights: Rights
+) -> tuple[list[Verdict], dict[str, By]]:
     """A verdict for each target, in order, and the tokens that are to die with what named them first."""
     verdicts: list[Verdict] = []
     dying: dict[str, By] = {}
@@ -43,12 +46,12 @@ def judge(found: Iterable[Named], known: Mapping[str, Known], rights: Rights) ->
         verdicts.append(verdict)
         if verdict.outcome is Outcome.REVOKED:
             for each in verdict.named:
-                if not known[each].revoked:
+                if known[each].revoked_at is None:
                     dying.setdefault(each, target.by)
     return verdicts, dying
 
 
-def _verdict(target: Named, known: Mapping[str, Known], rights: Rights, dying: Collection[str]) -> Verdict:
+def _verdict(target: Named, known: Mapping[str, TokenColumns], rights: Rights, dying: Collection[str]) -> Verdict:
     if target.fault:
         return Verdict(Outcome.INVALID, detail=target.fault)
     mine = target.token_ids
@@ -58,7 +61,7 @@ def _verdict(target: Named, known: Mapping[str, Known], rights: Rights, dying: C
         if target.by is By.VALUE and not rights.guarded.isdisjoint(target.token_ids):
             return Verdict(Outcome.REFUSED, detail="somebody else's: whoever holds it can hand it in as leaked")
         return Verdict(Outcome.NOT_FOUND)
-    if all(known[each].revoked or each in dying for each in mine):
+    if all(known[each].revoked_at is not None or each in dying for each in mine):
         return Verdict(Outcome.ALREADY_REVOKED, mine)
     if len(mine) > 1 and not rights.all_matching:
         # Dead ones too: the one that leaked may be dead already, and the living one innocent.
