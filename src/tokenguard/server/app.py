@@ -18,6 +18,8 @@ from starlette.routing import Match
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.server.admission import Admission
 from tokenguard.server.body import DisconnectedError
+from tokenguard.server.dashboard.dashboard import Dashboard
+from tokenguard.server.dashboard.problem_page import problem_page, wants_page
 from tokenguard.server.gate import GONE, Gate
 from tokenguard.server.introspection import IntrospectionCall
 from tokenguard.server.limits import Limits
@@ -25,11 +27,12 @@ from tokenguard.server.logs import AccessLog, Scrubber
 from tokenguard.server.metrics import Metrics
 from tokenguard.server.openapi import document
 from tokenguard.server.problems import FAULT, Problem, ProblemError, faulty, problem_of
-from tokenguard.server.routes import audit, health, identity, leaks, oauth, revocations, roles, tokens, users
+from tokenguard.server.routes import audit, health, identity, leaks, oauth, revocations, roles, tokens, users, webhooks
 from tokenguard.server.settings import ServerSettings
+from tokenguard.server.webhooks.intake import Intake, intake
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from tokenguard.store.store import Store
 
@@ -44,6 +47,7 @@ _ROUTERS = (
     users.router,
     roles.router,
     audit.router,
+    webhooks.router,
     health.router,
 )
 
@@ -82,8 +86,11 @@ def build(store: Store, settings: ServerSettings, write_log: Callable[[str], obj
         lifespan=_closing(store),
     )
     app.state.admission = admission
+    app.state.intake = doors = intake(admission)
     for router in _ROUTERS:
         app.include_router(router)
+    app.state.dashboard = Dashboard(admission)
+    app.router.routes.extend(app.state.dashboard.routes())
     _handle_errors(app)
     app.openapi = _documented(app)  # type: ignore[method-assign] # FastAPI's own way
     app.gate = Gate(
@@ -91,9 +98,16 @@ def build(store: Store, settings: ServerSettings, write_log: Callable[[str], obj
         metrics=metrics,
         access=AccessLog(write_log or sys.stderr.write, scrubber) if settings.access_log else None,
         proxies=settings.behind_proxy,
-        direct={("POST", "/oauth/introspect"): IntrospectionCall(admission)},
+        direct=_direct(admission, doors),
     )
     return app
+
+
+def _direct(admission: Admission, doors: Intake) -> dict[tuple[str, str], ASGIApp]:
+    calls: dict[tuple[str, str], ASGIApp] = {("POST", "/oauth/introspect"): IntrospectionCall(admission)}
+    if doors.github is not None:
+        calls["POST", webhooks.GITHUB_PATH] = doors.github
+    return calls
 
 
 def _closing(store: Store) -> Any:
@@ -126,10 +140,17 @@ def _handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _fault)
 
 
-async def _ours(_: Request, error: Exception) -> Response:
+def _answer(request: Request, problem: Problem) -> Response:
+    """A page for a person, the document for a program."""
+    if wants_page(request.scope):
+        return problem_page(request.app.state.dashboard.pages, problem)
+    return problem.response()
+
+
+async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, (ProblemError, RefusedError, StoreError)):
         raise error
-    return problem_of(error).response()
+    return _answer(request, problem_of(error))
 
 
 async def _not_valid(_: Request, error: Exception) -> Response:
@@ -144,9 +165,9 @@ async def _gone(_: Request, error: Exception) -> Response:
     return Response(status_code=GONE)
 
 
-async def _fault(_: Request, error: Exception) -> Response:
+async def _fault(request: Request, error: Exception) -> Response:
     del error
-    return FAULT.response()
+    return _answer(request, FAULT)
 
 
 async def _http(request: Request, error: Exception) -> Response:
@@ -154,9 +175,9 @@ async def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
     if error.status_code != 405:
-        return Problem(error.status_code, "there is nothing here").response()
+        return _answer(request, Problem(error.status_code, "there is nothing here"))
     allowed = ", ".join(sorted(_methods(request)))
-    return Problem(405, f"this path takes {allowed}", headers={"Allow": allowed}).response()
+    return _answer(request, Problem(405, f"this path takes {allowed}", headers={"Allow": allowed}))
 
 
 def _methods(request: Request) -> set[str]:

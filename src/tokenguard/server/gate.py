@@ -25,11 +25,9 @@ if TYPE_CHECKING:
 UNMATCHED = "unmatched"
 """The route of a path that there is not; the path itself must not become a label."""
 
-_HEADERS = [
-    # A new token is in an answer once: nothing between here and who asked may keep it.
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-]
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+# A new token is in an answer once: nothing between here and who asked may keep it.
+_HEADERS = [(b"cache-control", b"no-store"), _NOSNIFF]
 GONE = 499
 """The status that is logged, as other servers do, where whoever asked went away before the answer."""
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -75,7 +73,10 @@ class Gate:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *_HEADERS, (b"x-request-id", request_id.encode())]
+                said = message["headers"]
+                # Style and script say themselves how long they can be kept.
+                more = [_NOSNIFF] if any(name == b"cache-control" for name, _ in said) else _HEADERS
+                message["headers"] = [*said, *more, (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:

@@ -40,6 +40,8 @@ class Action(StrEnum):
     ROLE_CREATED = "role.created"
     ROLE_CHANGED = "role.changed"
     ROLE_DELETED = "role.deleted"
+    SIGNED_IN = "session.opened"
+    SIGNED_OUT = "session.ended"
 
 
 def note(  # noqa: PLR0913 - what an event consists of

@@ -23,6 +23,7 @@ from tokenguard.store.pepper import Peppers
 from tokenguard.store.roles import LOCAL_EMAIL
 from tokenguard.store.schema import check_version
 from tokenguard.store.service import StoreService, introspected
+from tokenguard.store.sessions import Sessions
 from tokenguard.store.tables import tokens, users
 from tokenguard.store.usage import UsageLog
 
@@ -37,6 +38,7 @@ class Store:
         self.context = context
         self._usage = UsageLog(database, context)
         self._lookup = Lookup(database, context, self._usage)
+        self.sessions = Sessions(database, context)
 
     @classmethod
     def open(

@@ -187,6 +187,8 @@ sessions = Table(
     # NULL: opened by a one-time link, by whoever can read the embedded store.
     Column("token_id", String(40), ForeignKey("tokens.id")),
     Column("user_id", String(40), ForeignKey("users.id"), nullable=False),
+    # As the audit names them.
+    Column("actor", String(200), nullable=False),
     # What the owner was permitted then: what is granted later counts from the next sign-in.
     Column("permissions", Text, nullable=False),
     Column("created_at", BigInteger, nullable=False),

@@ -1,4 +1,4 @@
-"""The cookie that a signed-in browser holds: for this host alone, for no script, and with no request of another site."""
+"""The cookie that a signed-in browser holds: for this host alone, for no script, with no request of another site."""
 
 from __future__ import annotations
 

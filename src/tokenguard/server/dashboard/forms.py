@@ -34,7 +34,7 @@ class Form:
         return name in self.fields
 
     def query(self, **changes: str | None) -> str:
-        """The fields as a query again, some of them changed (None or empty: left out), with `?` where it is not empty."""
+        """The fields as a query again, some changed (None or empty: left out), with `?` where it is not empty."""
         kept = {name: self.one(name) for name in self.fields} | changes
         text = urlencode({name: value for name, value in kept.items() if value})
         return f"?{text}" if text else ""

@@ -32,7 +32,7 @@ class Entry:
 NAVIGATION = (Entry("/tokens", "API keys"),)
 """In this order. A page is added here once it is there."""
 
-PERMISSION_TITLES = {
+PERMISSION_TITLES: dict[str, str] = {
     Permission.MANAGE_TOKENS: "Manage API Tokens",
     Permission.RESPOND: "Respond to Leaks",
     Permission.REPORT_LEAKS: "Report Leaks",
@@ -59,19 +59,19 @@ class Pages:
         )
         self._environment.globals["asset"] = assets.url
         self._environment.globals["permission_title"] = permission_title
-        self._environment.filters |= {
-            "relative": lambda moment: times.relative(moment, self.now()),
-            "exact": times.exact,
-            "day": times.day,
-            "machine": times.machine,
-            "web_address": web_address,
-        }
+        self._environment.filters["relative"] = lambda moment: times.relative(moment, self.now())
+        self._environment.filters["exact"] = times.exact
+        self._environment.filters["day"] = times.day
+        self._environment.filters["machine"] = times.machine
+        self._environment.filters["web_address"] = web_address
 
     def now(self) -> datetime:
         """The store's time."""
         return datetime.fromtimestamp(self._clock() / 1_000_000, UTC)
 
-    def page(self, template: str, *, session: Session | None, csrf: str, path: str, status: int = 200, **values: Any) -> Response:
+    def page(
+        self, template: str, *, session: Session | None, csrf: str, path: str, status: int = 200, **values: Any
+    ) -> Response:
         """A page with its headers. `session`: None: nobody is signed in; `csrf`: for its forms."""
         text = self._environment.get_template(template).render(
             session=session, csrf=csrf, path=path, navigation=_entries(session), **values
@@ -86,7 +86,7 @@ def redirect(path: str) -> Response:
 
 def permission_title(permission: str) -> str:
     """A permission's name for people; a product's own scope has none but itself."""
-    return PERMISSION_TITLES.get(permission, permission)  # type: ignore[call-overload, no-any-return] # a str enum
+    return PERMISSION_TITLES.get(permission, permission)
 
 
 def web_address(text: str) -> str:

@@ -21,6 +21,7 @@ def _sign_in() -> None:
         sa.Column("id_hash", sa.LargeBinary(length=32), nullable=False),
         sa.Column("token_id", sa.String(length=40)),
         sa.Column("user_id", sa.String(length=40), nullable=False),
+        sa.Column("actor", sa.String(length=200), nullable=False),
         sa.Column("permissions", sa.Text(), nullable=False),
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("seen_at", sa.BigInteger(), nullable=False),

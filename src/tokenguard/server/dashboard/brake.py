@@ -1,0 +1,98 @@
+"""Slows down whoever fails to sign in again and again, by address, and locks nobody out.
+
+After a few failures each attempt from that address, right or wrong, waits; a few may wait at a time. Whoever guesses
+gets an answer every few seconds; the owner behind the same address waits once, and is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from tokenguard.server.address import rate_bucket
+from tokenguard.server.problems import rate_limited
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
+
+_FREE = 5
+"""Failures before anybody waits."""
+_FIRST, _LONGEST = 0.25, 4.0
+"""Seconds of the first wait, which doubles with each failure, and of the longest."""
+_WAITING = 4
+"""Attempts of one address that may wait at once; one more is refused."""
+_FORGOTTEN = 15 * 60.0
+"""Seconds after the last failure."""
+_KEPT = 10_000
+"""Addresses. Beyond, the one that failed longest ago is forgotten: a flood of them must not fill the memory."""
+
+
+@dataclass(slots=True)
+class _Failures:
+    number: int = 0
+    waiting: int = 0
+    last: float = 0.0
+
+
+class Turn:
+    """One attempt. Counted as failed from its beginning, so that a hundred at once are not all the first."""
+
+    def __init__(self, failures: _Failures) -> None:
+        self._failures = failures
+
+    def succeeded(self) -> None:
+        """It was none."""
+        self._failures.number -= 1
+
+
+class Brake:
+    """The failures of all addresses. For the event loop's thread alone."""
+
+    def __init__(self, *, on: bool = True, clock: Callable[[], float] = monotonic) -> None:
+        self._on = on
+        self._clock = clock
+        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+
+    @asynccontextmanager
+    async def turn(self, scope: Scope) -> AsyncIterator[Turn]:
+        """One attempt to sign in, after its wait.
+
+        Raises:
+            ProblemError: 429, too many of this address wait already.
+        """
+        failures = self._of(rate_bucket(scope["address"]))
+        failures.number += 1
+        wait = self._wait(failures.number - 1)
+        if wait:
+            await self._waited(failures, wait)
+        yield Turn(failures)
+
+    async def _waited(self, failures: _Failures, seconds: float) -> None:
+        if failures.waiting >= _WAITING:
+            raise rate_limited(seconds)
+        failures.waiting += 1
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            failures.waiting -= 1
+
+    def _wait(self, failed: int) -> float:
+        if not self._on or failed < _FREE:
+            return 0.0
+        return float(min(_LONGEST, _FIRST * 2 ** min(failed - _FREE, 10)))
+
+    def _of(self, bucket: str) -> _Failures:
+        now = self._clock()
+        failures = self._failures.pop(bucket, None)
+        if failures is None or now - failures.last > _FORGOTTEN:
+            failures = _Failures()
+        failures.last = now
+        self._failures[bucket] = failures
+        if len(self._failures) > _KEPT:
+            self._failures.popitem(last=False)
+        return failures
