@@ -10,6 +10,7 @@ import pytest
 
 import plant
 from git_repository import RepositoryBuilder
+from proofs.damage import git_that_fails
 from tokenguard.app.changes import scan_changes
 from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
@@ -335,6 +336,33 @@ def test_many_objects_are_sifted_with_the_same_outcome(repository: RepositoryBui
     (repository.path / ".git/objects" / blob[:2] / blob[2:]).unlink()
     assert len(scanner.commits(f"{base}..HEAD")) == 4
     assert [blob in skipped.what for skipped in scanner.collector.skipped()] == [True]
+
+
+@pytest.mark.parametrize("damaged", ["gone", "nonsense"])
+def test_one_of_many_blobs_that_cannot_be_read(repository: RepositoryBuilder, scanner: Scanner, damaged: str) -> None:
+    """Some damage makes git end at the object, whatever else it was asked for."""
+    repository.commit({"base": "1"})
+    values = {str(number): token() for number in range(300)}
+    repository.commit(values)
+    blob = repository.oid("HEAD:7")
+    path = repository.path / ".git/objects" / blob[:2] / blob[2:]
+    data = bytearray(path.read_bytes())
+    data[2] ^= 0x20
+    path.unlink()
+    if damaged == "nonsense":
+        path.write_bytes(data)
+    assert len(scanner.commits("HEAD^!")) == 299
+    assert [blob in skipped.what for skipped in scanner.collector.skipped()] == [True]
+
+
+def test_a_git_that_dies_is_told(
+    repository: RepositoryBuilder, scanner: Scanner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit({str(number): f"{number}" for number in range(300)})
+    monkeypatch.setenv("PATH", git_that_fails(tmp_path / "bin", "--buffer --batch-check", "exit 0", once=False))
+    scanner.git = Git(locate(repository.path))
+    assert scanner.commits("HEAD") == []
+    assert [skipped.what for skipped in scanner.collector.skipped()] == ["blobs of the change"]
 
 
 def test_many_commits(repository: RepositoryBuilder, scanner: Scanner) -> None:

@@ -141,6 +141,8 @@ DAMAGE: dict[str, Callable[[bytes], bytes | None]] = {
     "a bit in its head": _flip(0.1),
     "a bit in the middle": _flip(0.5),
     "a bit at its end": _flip(0.9),
+    # Of some, git then takes the type for an unknown one, and ends.
+    "a bit where the compressed part begins": lambda data: data[:2] + bytes([data[2] ^ 0x20]) + data[3:],
 }
 """After these it mostly cannot be read; where it can, it is what it was."""
 

@@ -206,6 +206,8 @@ class _ChangeScan:
         found = set(sift_objects(session, self._git, listing))
         for oid in census.missing:
             session.collector.skip(f"object {oid}", f"missing from the object database; {_REMEDY}")
+        if census.broken:
+            session.collector.skip(f"{kind}s of the change", f"git could not list them all: {census.broken}; {_REMEDY}")
         self._count(kind, census.objects, census.content)
         return [oid for oid in oids if oid in found]
 

@@ -17,6 +17,10 @@ from tokenguard.model import Blob, Origin
 SHARD_BYTES = 128 << 20
 """Content bytes of one shard: long enough to keep delta chains together, short enough to balance two readers."""
 
+_ALL = ("cat-file", "--batch-all-objects", "--unordered", "--buffer")
+_ENDS = 1000
+"""Objects at which git may end: each costs a start of git."""
+
 _DRAIN = 8 << 20
 """An object that is left unread is drained up to this size; beyond, starting git anew is cheaper."""
 
@@ -50,6 +54,11 @@ class Census:
     broken: str = ""
     """Why the listing broke off, so that what it told is not all."""
 
+    def restart(self) -> None:
+        """Count anew: the listing begins again."""
+        self.objects = self.content = self.commits = 0
+        self.missing.clear()
+
 
 def shards(git: Git, census: Census) -> Iterator[Shard]:
     """All objects in pack order, in shards.
@@ -57,18 +66,35 @@ def shards(git: Git, census: Census) -> Iterator[Shard]:
     Trees are among them: a walk over the history names each blob once, under one path, so that only the trees
     themselves hold every file name that there ever was.
     """
-    process = git.start("cat-file", "--batch-all-objects", "--unordered", "--buffer", "--batch-check")
+    process = git.start(*_ALL, "--batch-check")
     yield from group(process.stdout, census)
     code, said = process.finish()
-    census.broken = (said or f"exit code {code}") if code != 0 else ""
+    if code == 0:
+        return
+    # At a header that is nonsense git ends ("invalid object type"). Names alone it tells without looking at headers.
+    code, names, _ = git.try_run(*_ALL, "--batch-check=%(objectname)")
+    census.restart()
+    if code == 0:
+        yield from shards_of(git, names.split(), census)
+    else:
+        census.broken = said or f"exit code {code}"
 
 
 def shards_of(git: Git, ids: Iterable[bytes], census: Census) -> Iterator[Shard]:
-    """As `shards`, of the named objects alone."""
-    asked = b"".join(name + b"\n" for name in ids)
-    code, output, said = git.try_run("cat-file", "--buffer", "--batch-check", stdin=asked)
-    yield from group(output.splitlines(keepends=True), census)
-    census.broken = (said or f"exit code {code}") if code != 0 else ""
+    """As `shards`, of the named objects alone. One at which git ends is missing; it is asked again for the others."""
+    waiting = list(ids)
+    for _ in range(_ENDS):
+        asked = b"".join(name + b"\n" for name in waiting)
+        code, output, said = git.try_run("cat-file", "--buffer", "--batch-check", stdin=asked)
+        *answers, _rest = output.split(b"\n")
+        yield from group([answer + b"\n" for answer in answers], census)
+        whole = len(answers) == len(waiting)
+        if whole or code == 0:
+            census.broken = "" if whole and code == 0 else said or f"it ended with exit code {code}"
+            return
+        census.missing.append(waiting[len(answers)].decode())
+        waiting = waiting[len(answers) + 1 :]
+    census.broken = "git ended at one object after the other"
 
 
 def group(lines: Iterable[bytes], census: Census) -> Iterator[Shard]:
