@@ -22,6 +22,8 @@ def test_the_loop_closes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert shown.count("active, fingerprint") == len(plant.RULES)
     assert shown.count("not active: ") == len(plant.RULES)
     assert shown.count("token.revoked") == len(plant.RULES)
+    assert "tokenguard, shop.env, commit " in shown
+    assert "tokenguard, commit message, commit " in shown
     assert "leaked in a repository" in shown
     assert "seen in a screenshot" in shown
 

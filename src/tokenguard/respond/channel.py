@@ -96,7 +96,9 @@ def _gone(intent: Intent, index: int) -> TargetResult:
 
 
 def _place(intent: Intent) -> LeakPlace:
-    first = intent.locations[0] if intent.locations else None
+    # Of several a commit says the most: others have it too, and it stays.
+    places = sorted(intent.locations, key=lambda place: place.commit is None)
+    first = places[0] if places else None
     return LeakPlace(
         source="tokenguard",
         path=first.path if first else "",
