@@ -88,8 +88,9 @@ def _filled(connection: Connection, context: Context, actor: Actor, admin: First
     if admin is None:
         return None
     user = users.create_user(connection, context, actor, email=admin.email, name=admin.name, role=ADMIN, plan=plan)
-    scopes = tuple(map(str, Permission))
-    return create_token(connection, context, actor, NewToken(_FIRST_TOKEN, scopes=scopes, owner=user.id))
+    # Everything, product scopes too: no token can mint what it does not hold itself.
+    new = NewToken(_FIRST_TOKEN, scopes=context.permissions, owner=user.id)
+    return create_token(connection, context, actor, new)
 
 
 def _first_roles(context: Context) -> tuple[Role, ...]:
