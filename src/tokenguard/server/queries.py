@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tokenguard.model.token import AuditFilter, TokenFilter, TokenStatus
+from tokenguard.model.token import AuditFilter, TokenFilter, TokenSort, TokenStatus
 from tokenguard.server.payloads import Moment
 
 Word = Annotated[str, Field(min_length=1, max_length=400)]
@@ -35,6 +34,9 @@ class TokensQuery(Query):
     overscoped: bool = False
     shared: bool = False
     odd_hours: bool = False
+    text: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    sort: TokenSort = TokenSort.CREATED
+    reverse: bool = False
     cursor: Word | None = None
     limit: Count = 100
 
@@ -47,6 +49,7 @@ class LeaksQuery(Query):
     """Which leaks to list."""
 
     state: Literal["open", "resolved"] | None = None
+    token: Word | None = None
     cursor: Word | None = None
     limit: Count = 100
 
@@ -63,6 +66,3 @@ class AuditQuery(Query):
     def value(self) -> AuditFilter:
         """As the store takes it."""
         return AuditFilter(**dict(self))
-
-
-__all__ = ["datetime"]  # pydantic looks the name up here
