@@ -64,7 +64,7 @@ class TokenService(Protocol):
         """Revoke one's own token, with security.respond anybody's. Once revoked, nothing changes."""
         ...
 
-    def rotate_token(self, token_id: str, *, grace_seconds: int = 0) -> Created:
+    def rotate_token(self, token_id: str, *, grace_seconds: int = 0, idempotency_key: str | None = None) -> Created:
         """Mint the successor; the old one lives for the grace."""
         ...
 
@@ -92,8 +92,10 @@ class TokenService(Protocol):
         """Hand in a tokenguard report, or `{finding, seen_at, url}`, as JSON values: records, never revokes."""
         ...
 
-    def leaks(self, *, state: str | None = None, cursor: str | None = None, limit: int = 100) -> LeakPage:
-        """Leaks, open ones first."""
+    def leaks(
+        self, *, state: str | None = None, token: str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> LeakPage:
+        """Leaks, open ones first. `token`: only those of the token of that id, which its owner may see too."""
         ...
 
     def leak(self, leak_id: str) -> LeakRecord:
@@ -141,5 +143,5 @@ class TokenService(Protocol):
         ...
 
     def audit(self, which: AuditFilter) -> AuditPage:
-        """What was done, newest first."""
+        """What was done, newest first. What was done with a token of one's own needs no audit.read."""
         ...

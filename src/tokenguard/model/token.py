@@ -22,6 +22,19 @@ class TokenStatus(Enum):
     REVOKED = "revoked"
 
 
+class TokenSort(Enum):
+    """In which order tokens are listed."""
+
+    CREATED = "created"
+    """Newest first."""
+    NAME = "name"
+    """By name, without regard to case."""
+    LAST_USED = "last_used"
+    """Longest unused first; one that never was counts from when it was made."""
+    EXPIRES = "expires"
+    """Soonest first; those that never expire last."""
+
+
 class Outcome(Enum):
     """What became of one revocation that was asked for. A value, never an exception."""
 
@@ -76,6 +89,8 @@ class TokenRecord:
     rotated_from: str | None = None
     rotated_to: str | None = None
     honeytoken: bool = False
+    odd_hours: bool = False
+    """Used outside the hours that its family's policy expects, in the last 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class TokenFilter:
-    """Which tokens to list; what is None or False does not narrow. Newest first."""
+    """Which tokens to list; what is None or False does not narrow."""
 
     status: TokenStatus | None = None
     family: str | None = None
@@ -122,6 +137,11 @@ class TokenFilter:
     """Used from several addresses in the last 30 days."""
     odd_hours: bool = False
     """Used outside the hours that its family's policy expects, in the last 30 days."""
+    text: str | None = None
+    """Part of the name, prefix, family or a scope; among others' tokens of the owner too. Without regard to case."""
+    sort: TokenSort = TokenSort.CREATED
+    reverse: bool = False
+    """In the opposite order."""
     cursor: str | None = None
     limit: int = 100
 

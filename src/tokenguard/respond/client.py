@@ -23,6 +23,7 @@ from tokenguard.model.token import (
     TargetResult,
     TokenPage,
     TokenRecord,
+    TokenSort,
     User,
 )
 from tokenguard.model.wire import WireError, created_from_json, from_json, to_json
@@ -72,7 +73,7 @@ class Client:
 
     def list_tokens(self, which: TokenFilter) -> TokenPage:
         """One page of tokens."""
-        return self._value(TokenPage, self._exchange.get(f"{_API}/tokens", to_json(which)))
+        return self._value(TokenPage, self._exchange.get(f"{_API}/tokens", _asked(which)))
 
     def create_token(self, new: NewToken, *, idempotency_key: str | None = None) -> Created:
         """Mint a token."""
@@ -96,10 +97,13 @@ class Client:
             raise RefusedError("NOT_FOUND", "there is no token with this id")
         return result.token
 
-    def rotate_token(self, token_id: str, *, grace_seconds: int = 0) -> Created:
-        """Mint the successor. Never repeated: a second rotation is taken for theft, and kills both."""
+    def rotate_token(self, token_id: str, *, grace_seconds: int = 0, idempotency_key: str | None = None) -> Created:
+        """Mint the successor. Never repeated by itself: of an older server a second rotation would kill both."""
         path = f"{_API}/tokens/{_quoted(token_id)}/rotate"
-        return self._read(created_from_json, self._exchange.send("POST", path, {"grace_seconds": grace_seconds}))
+        body = {"grace_seconds": grace_seconds}
+        return self._read(
+            created_from_json, self._exchange.send("POST", path, body, idempotency_key=idempotency_key or "")
+        )
 
     def revoke(
         self,
@@ -144,9 +148,11 @@ class Client:
         answer = self._exchange.send("POST", f"{_API}/leaks", to_json(dict(report)), repeatable=True)
         return self._list(LeakMatch, answer, "leaks")
 
-    def leaks(self, *, state: str | None = None, cursor: str | None = None, limit: int = 100) -> LeakPage:
+    def leaks(
+        self, *, state: str | None = None, token: str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> LeakPage:
         """One page of leaks."""
-        query = {"state": state, "cursor": cursor, "limit": limit}
+        query = {"state": state, "token": token, "cursor": cursor, "limit": limit}
         return self._value(LeakPage, self._exchange.get(f"{_API}/leaks", query))
 
     def leak(self, leak_id: str) -> LeakRecord:
@@ -255,6 +261,12 @@ def _text(token: Secret) -> str:
 
 def _given(**values: object) -> dict[str, object]:
     return {key: value for key, value in values.items() if value is not None}
+
+
+def _asked(which: TokenFilter) -> dict[str, object]:
+    """A filter as a query. The usual order is left out: a server that knows no other takes no such parameter."""
+    usual = which.sort is TokenSort.CREATED
+    return {key: value for key, value in to_json(which).items() if not (usual and key == "sort")}
 
 
 def _quoted(name: str) -> str:

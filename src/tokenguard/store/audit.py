@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from enum import StrEnum
 
 from sqlalchemy import Connection, Row, Select, select
@@ -15,7 +16,7 @@ from tokenguard.store.clock import micros, moment
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
 from tokenguard.store.ids import new_ids
-from tokenguard.store.tables import audit, users
+from tokenguard.store.tables import audit, tokens, users
 
 _LONGEST_AGENT = 500
 _LONGEST_ADDRESS = 64
@@ -33,6 +34,14 @@ class Action(StrEnum):
     ROTATED_TWICE = "token.rotated_twice"
     """A sign of theft: it and what came of it were revoked."""
     HONEYTOKEN_USED = "honeytoken.used"
+    TOKEN_EXPIRING = "token.expiring"  # noqa: S105 - no password
+    """Its owner was told that it ends soon."""
+    TOKEN_IDLE = "token.idle"  # noqa: S105 - no password
+    """Its owner was warned that it is revoked soon, for it is not used."""
+    TOKEN_SHORTENED = "token.shortened"  # noqa: S105 - no password
+    """Its expiry was brought within what its family's policy permits."""
+    DELIVERY_DEAD = "delivery.dead"
+    """A message did not arrive for a day, and was given up."""
     LEAK_REPORTED = "leak.reported"
     LEAK_RESOLVED = "leak.resolved"
     USER_CREATED = "user.created"
@@ -82,17 +91,28 @@ def note_all(
 
 
 def events(connection: Connection, context: Context, actor: Actor, which: AuditFilter) -> AuditPage:
-    """Events that match, newest first.
+    """Events that match, newest first. Whose token it is may read what was done with it, not from where.
 
     Raises:
         RefusedError: the actor may not read them; a cursor or limit that is none.
     """
     del context
-    actor.require(Permission.READ_AUDIT)
+    if not _is_own(connection, actor, which):
+        actor.require(Permission.READ_AUDIT)
     limit = check_limit(which.limit)
     rows = connection.execute(_matching(which).order_by(audit.c.number.desc()).limit(limit + 1)).all()
     following = cursor_after(rows[limit - 1].number) if len(rows) > limit else None
-    return AuditPage(tuple(_event(row) for row in rows[:limit]), following)
+    seen = tuple(_event(row) for row in rows[:limit])
+    if not actor.may(Permission.READ_AUDIT):
+        seen = tuple(each if each.actor == actor.name else replace(each, address=None, agent=None) for each in seen)
+    return AuditPage(seen, following)
+
+
+def _is_own(connection: Connection, actor: Actor, which: AuditFilter) -> bool:
+    if which.token is None or actor.user_id is None or not actor.may(Permission.MANAGE_TOKENS):
+        return False
+    owner = connection.execute(select(tokens.c.owner_id).where(tokens.c.id == which.token)).scalar()
+    return bool(owner == actor.user_id)
 
 
 def _matching(which: AuditFilter) -> Select[tuple[object, ...]]:

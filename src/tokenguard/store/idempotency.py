@@ -6,15 +6,14 @@ The row is written in the transaction of what it stands for. Who sends the same 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Mapping
 from hashlib import sha256
 
 from sqlalchemy import Connection, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import NewToken
 from tokenguard.store.actor import Actor
+from tokenguard.store.bulk import insert_into
 from tokenguard.store.clock import DAY
 from tokenguard.store.context import Context
 from tokenguard.store.tables import idempotency
@@ -23,20 +22,23 @@ from tokenguard.store.words import checked_name
 _KEPT = DAY
 
 
-def earlier(connection: Connection, context: Context, actor: Actor, key: str, new: NewToken) -> str | None:
+def earlier(
+    connection: Connection, context: Context, actor: Actor, key: str, asked: Mapping[str, object]
+) -> str | None:
     """The id of the token that was made for this key before; None: it is the first time, and the key is taken.
+
+    `asked`: all that the request asks for.
 
     Raises:
         RefusedError: VALIDATION: not a key, or it was used for another request. CONFLICT: that one is not done yet.
     """
     key = checked_name(context, key, "/Idempotency-Key")
-    request = sha256(json.dumps(asdict(new), default=str, sort_keys=True).encode()).digest()
+    request = sha256(json.dumps(dict(asked), default=str, sort_keys=True).encode()).digest()
     now = context.now()
     mine = idempotency.c.actor == actor.name
     connection.execute(delete(idempotency).where(mine, idempotency.c.created_at <= now - _KEPT))
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     values = {"actor": actor.name, "key": key, "request": request, "created_at": now}
-    taken = dialect.insert(idempotency).values(values).on_conflict_do_nothing().returning(idempotency.c.key)
+    taken = insert_into(connection, idempotency).values(values).on_conflict_do_nothing().returning(idempotency.c.key)
     if connection.execute(taken).first() is not None:
         return None
     row = connection.execute(select(idempotency).where(mine, idempotency.c.key == key)).one()

@@ -23,6 +23,7 @@ from tokenguard.store.standing import standing
 from tokenguard.store.tables import leaks as leak_table
 from tokenguard.store.tables import sightings, token_uses, tokens
 from tokenguard.store.texts import TokenSieve
+from tokenguard.store.tokens import visible
 
 _LONGEST_RESOLUTION = 2000
 _MOST_CANDIDATES = 20
@@ -37,18 +38,23 @@ def leaks(  # noqa: PLR0913 - the call of the API
     actor: Actor,
     *,
     state: str | None = None,
+    token: str | None = None,
     cursor: str | None = None,
     limit: int = 100,
 ) -> LeakPage:
     """Leaks, open ones first, of each kind the latest first.
 
     Raises:
-        RefusedError: INSUFFICIENT_SCOPE; VALIDATION: no such state, a cursor or limit that is none.
+        RefusedError: INSUFFICIENT_SCOPE; NOT_FOUND: no such token, or another's; VALIDATION: no such state, a cursor or
+            limit that is none.
     """
-    actor.require(Permission.RESPOND)
+    if token is None:
+        actor.require(Permission.RESPOND)
+    else:
+        visible(connection, actor, token)
     if state not in {None, OPEN, RESOLVED}:
         raise RefusedError("VALIDATION", f"a leak is {OPEN} or {RESOLVED}", pointers=("/state",))
-    rows = _page(connection, state, cursor, check_limit(limit) + 1)
+    rows = _page(connection, state, token, cursor, check_limit(limit) + 1)
     following = cursor_after(rows[limit - 1].first_seen, _place_of(rows[limit - 1])) if len(rows) > limit else None
     return LeakPage(_records(connection, context, rows[:limit]), following)
 
@@ -91,7 +97,9 @@ def _row(connection: Connection, leak_id: str) -> LeakRow:
     return row
 
 
-def _page(connection: Connection, state: str | None, cursor: str | None, limit: int) -> list[LeakRow]:
+def _page(
+    connection: Connection, state: str | None, token: str | None, cursor: str | None, limit: int
+) -> list[LeakRow]:
     """Up to `limit` rows behind the cursor. One query a state: each reads its index backwards."""
     after_state, after = (None, None) if cursor is None else _read_place(cursor)
     rows: list[LeakRow] = []
@@ -99,6 +107,8 @@ def _page(connection: Connection, state: str | None, cursor: str | None, limit: 
         if state not in {None, each} or (after_state == RESOLVED and each == OPEN):
             continue
         asked = select(leak_table).where(leak_table.c.state == each)
+        if token is not None:
+            asked = asked.where(leak_table.c.token_id == token)
         if after is not None and after_state == each:
             asked = asked.where(tuple_(leak_table.c.first_seen, leak_table.c.id) < tuple_(*map(literal, after)))
         asked = asked.order_by(leak_table.c.first_seen.desc(), leak_table.c.id.desc()).limit(limit - len(rows))

@@ -6,11 +6,10 @@ import re
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Connection,
-    Integer,
     Select,
-    and_,
     cast,
     exists,
     false,
@@ -20,18 +19,16 @@ from sqlalchemy import (
     select,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.policy import WEEK_HOURS
-from tokenguard.model.token import Limit, TokenFilter, TokenPage
+from tokenguard.model.token import Limit, TokenFilter, TokenPage, TokenSort
 from tokenguard.store import users
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.clock import DAY
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
 from tokenguard.store.limits import limits_of
-from tokenguard.store.records import having, live, recent, records, token_rows
+from tokenguard.store.records import TokenRow, having, live, odd_use, recent, records, token_rows
 from tokenguard.store.tables import roles as role_table
 from tokenguard.store.tables import token_uses, tokens
 from tokenguard.store.tables import users as user_table
@@ -40,12 +37,13 @@ from tokenguard.store.words import invalid
 
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 _MOST_DAYS = 36_500
-_EPOCH_WEEKDAY = 3
-"""1970-01-01 was a Thursday."""
+_NEVER = (1 << 63) - 1
+"""Later than any expiry."""
+_LONGEST_TEXT = 200
 
 
 def list_tokens(connection: Connection, context: Context, actor: Actor, which: TokenFilter) -> TokenPage:
-    """One page of the tokens that match, newest first.
+    """One page of the tokens that match.
 
     Raises:
         RefusedError: INSUFFICIENT_SCOPE; VALIDATION: a filter that makes no sense.
@@ -53,23 +51,53 @@ def list_tokens(connection: Connection, context: Context, actor: Actor, which: T
     limit = check_limit(which.limit)
     now = context.now()
     asked = token_rows().where(
-        _whose(connection, actor, which), *_named(context, which), *_hygiene(connection, context, which, now)
+        _whose(connection, actor, which),
+        *_named(context, which),
+        *_holding(context, which),
+        *_hygiene(connection, context, which, now),
     )
     if which.status is not None:
         asked = asked.where(having(context, which.status, now))
     rows = connection.execute(_page(asked, which).limit(limit + 1)).all()
-    following = cursor_after(rows[limit - 1].created_at, rows[limit - 1].id) if len(rows) > limit else None
+    following = cursor_after(_number(which.sort, rows[limit - 1]), rows[limit - 1].id) if len(rows) > limit else None
     return TokenPage(
         records(connection, context, rows[:limit], now), _limits(connection, context, actor, now), following
     )
 
 
+_KEYS: dict[TokenSort, ColumnElement[Any]] = {
+    TokenSort.CREATED: tokens.c.created_at,
+    TokenSort.NAME: func.lower(tokens.c.name),
+    TokenSort.LAST_USED: func.coalesce(tokens.c.last_used_at, tokens.c.created_at),
+    TokenSort.EXPIRES: func.coalesce(tokens.c.expires_at, literal(_NEVER, BigInteger)),
+}
+"""What is sorted by; the id tells apart what is equal. The first has an index: a page costs the same in any store."""
+
+
 def _page(asked: Select[Any], which: TokenFilter) -> Select[Any]:
-    key = tuple_(tokens.c.created_at, tokens.c.id)
+    key = _KEYS[which.sort]
+    descending = (which.sort is TokenSort.CREATED) != which.reverse
     if which.cursor is not None:
         number, row_id = read_cursor(which.cursor)
-        asked = asked.where(key < tuple_(literal(number), literal(row_id)))
-    return asked.order_by(tokens.c.created_at.desc(), tokens.c.id.desc())
+        # A cursor holds a number, and names do not change: the row itself says what its name is.
+        names = tokens.alias("before")
+        name = select(func.lower(names.c.name)).where(names.c.id == row_id).scalar_subquery()
+        after = tuple_(name if which.sort is TokenSort.NAME else literal(number), literal(row_id))
+        place = tuple_(key, tokens.c.id)
+        asked = asked.where(place < after if descending else place > after)
+    by = (key, tokens.c.id)
+    return asked.order_by(*(each.desc() if descending else each.asc() for each in by))
+
+
+def _number(sort: TokenSort, row: TokenRow) -> int:
+    """The key of a row, as its cursor holds it; a name is looked up by the id."""
+    numbers: dict[TokenSort, int] = {
+        TokenSort.CREATED: row.created_at,
+        TokenSort.NAME: 0,
+        TokenSort.LAST_USED: row.created_at if row.last_used_at is None else row.last_used_at,
+        TokenSort.EXPIRES: _NEVER if row.expires_at is None else row.expires_at,
+    }
+    return numbers[sort]
 
 
 def _limits(connection: Connection, context: Context, actor: Actor, now: int) -> dict[str, Limit]:
@@ -117,6 +145,20 @@ def _named(context: Context, which: TokenFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
+def _holding(context: Context, which: TokenFilter) -> list[ColumnElement[bool]]:
+    """The condition that a text stands somewhere in what people know of a token."""
+    if which.text is None:
+        return []
+    if len(which.text) > _LONGEST_TEXT:
+        raise invalid(f"has more than {_LONGEST_TEXT} characters", "/text")
+    if TokenSieve(context.ruleset).holds_token(which.text):
+        raise invalid("holds a whole token", "/text")
+    columns = [tokens.c.name, tokens.c.prefix, tokens.c.family, tokens.c.scopes]
+    if which.everyone:
+        columns += [user_table.c.name, user_table.c.email]
+    return [or_(*(column.icontains(which.text, autoescape=True) for column in columns))]
+
+
 def _hygiene(connection: Connection, context: Context, which: TokenFilter, now: int) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = []
     if which.stale_days is not None:
@@ -131,7 +173,9 @@ def _hygiene(connection: Connection, context: Context, which: TokenFilter, now: 
     if which.shared:
         conditions.append(_several_addresses(now))
     if which.odd_hours:
-        conditions.append(_odd_hours(context, now))
+        conditions.append(
+            exists(select(token_uses.c.hour).where(token_uses.c.token_id == tokens.c.id, odd_use(context, now)))
+        )
     return conditions
 
 
@@ -146,6 +190,8 @@ def _overscoped(connection: Connection) -> ColumnElement[bool]:
     owners_role = select(role_table.c.permissions).join(user_table, user_table.c.role_id == role_table.c.id)
     grants = owners_role.where(user_table.c.id == tokens.c.owner_id).correlate(tokens).scalar_subquery()
     if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import JSONB
+
         within: ColumnElement[bool] = cast(tokens.c.scopes, JSONB).contained_by(cast(grants, JSONB))
         return ~within
     held = func.json_each(tokens.c.scopes).table_valued("value", name="held")
@@ -157,15 +203,3 @@ def _several_addresses(now: int) -> ColumnElement[bool]:
     used = select(token_uses.c.token_id).where(token_uses.c.address != "", recent(now))
     several = used.group_by(token_uses.c.token_id).having(func.count(token_uses.c.address.distinct()) > 1)
     return tokens.c.id.in_(several)
-
-
-def _odd_hours(context: Context, now: int) -> ColumnElement[bool]:
-    """Used at an hour of the week that its family's policy does not expect."""
-    week_hour = cast((token_uses.c.hour + _EPOCH_WEEKDAY * 24) % WEEK_HOURS, Integer)
-    odd = [
-        and_(tokens.c.family == family.id, week_hour.not_in(family.policy.expected_hours.week_hours()))
-        for family in context.families.values()
-        if family.policy.expected_hours is not None
-    ]
-    used = token_uses.c.token_id == tokens.c.id
-    return exists(select(token_uses.c.hour).where(used, recent(now), or_(false(), *odd)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Row, Select, and_, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, Row, Select, and_, cast, false, func, or_, select
 
+from tokenguard.model.policy import WEEK_HOURS
 from tokenguard.model.token import Owner, TokenRecord, TokenStatus
 from tokenguard.store.bulk import among, rows_where
 from tokenguard.store.clock import DAY, HOUR, moment
@@ -15,6 +16,8 @@ from tokenguard.store.roles import granted
 from tokenguard.store.tables import token_uses, tokens, users
 
 RECENT_DAYS = 30
+_EPOCH_WEEKDAY = 3
+"""1970-01-01 was a Thursday."""
 
 TokenRow = Row[Any]
 
@@ -94,7 +97,8 @@ def records(
     """Records of rows of `token_rows`, in their order; one more query for all of them."""
     columns = [TokenColumns._make(row) for row in rows]
     addresses = _addresses(connection, [row.id for row in columns], now)
-    return tuple([_record(context, row, addresses.get(row.id, 0), now) for row in columns])
+    odd = _used_at_odd_hours(connection, context, columns, now)
+    return tuple([_record(context, row, addresses.get(row.id, 0), row.id in odd, now) for row in columns])
 
 
 def records_by_id(connection: Connection, context: Context, ids: Collection[str], now: int) -> dict[str, TokenRecord]:
@@ -114,8 +118,8 @@ def token_columns(
     return map(TokenColumns._make, rows_where(connection, columns, key, values, more, owner))
 
 
-def _record(context: Context, row: TokenColumns, addresses: int, now: int) -> TokenRecord:
-    # By position: named, the eighteen of them take twice as long, and there are thousands.
+def _record(context: Context, row: TokenColumns, addresses: int, odd_hours: bool, now: int) -> TokenRecord:  # noqa: FBT001
+    # By position: named, the nineteen of them take twice as long, and there are thousands.
     return TokenRecord(
         row.id,
         row.family,
@@ -135,12 +139,36 @@ def _record(context: Context, row: TokenColumns, addresses: int, now: int) -> To
         row.rotated_from,
         row.rotated_to,
         bool(row.honeytoken),
+        odd_hours,
     )
 
 
 def recent(now: int) -> ColumnElement[bool]:
     """The condition that a use was in the last 30 days."""
     return token_uses.c.hour > (now - RECENT_DAYS * DAY) // HOUR
+
+
+def odd_use(context: Context, now: int) -> ColumnElement[bool]:
+    """The condition that a recent use of a token was at an hour of the week that its family does not expect."""
+    week_hour = cast((token_uses.c.hour + _EPOCH_WEEKDAY * 24) % WEEK_HOURS, Integer)
+    odd = [
+        and_(tokens.c.family == family.id, week_hour.not_in(family.policy.expected_hours.week_hours()))
+        for family in context.families.values()
+        if family.policy.expected_hours is not None
+    ]
+    return and_(recent(now), or_(false(), *odd))
+
+
+def _used_at_odd_hours(
+    connection: Connection, context: Context, rows: Iterable[TokenColumns], now: int
+) -> frozenset[str]:
+    expecting = {family.id for family in context.families.values() if family.policy.expected_hours is not None}
+    ids = [row.id for row in rows if row.family in expecting]
+    if not ids:
+        return frozenset()
+    asked = select(token_uses.c.token_id).join(tokens, tokens.c.id == token_uses.c.token_id).distinct()
+    rows_of = connection.execute(asked.where(among(connection, token_uses.c.token_id, ids), odd_use(context, now)))
+    return frozenset(rows_of.scalars())
 
 
 def _addresses(connection: Connection, ids: Collection[str], now: int) -> dict[str, int]:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, update
 
 from tokenguard.errors import RefusedError
 from tokenguard.model.token import Created, Target, TokenStatus
-from tokenguard.store import audit, users
+from tokenguard.store import audit, idempotency, users
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action
 from tokenguard.store.clock import DAY, SECOND
@@ -17,7 +17,7 @@ from tokenguard.store.context import Context
 from tokenguard.store.limits import check_room
 from tokenguard.store.minting import Specification, mint
 from tokenguard.store.policy import Family
-from tokenguard.store.records import TokenRow, status_of
+from tokenguard.store.records import TokenRow, records_by_id, status_of
 from tokenguard.store.revocations import MOST_TARGETS, revoke
 from tokenguard.store.roles import granted
 from tokenguard.store.standing import standing
@@ -32,8 +32,14 @@ ROTATED = "rotated"
 ROTATED_TWICE = "rotated a second time: two parties hold it"
 
 
-def rotate_token(
-    connection: Connection, context: Context, actor: Actor, token_id: str, *, grace_seconds: int = 0
+def rotate_token(  # noqa: PLR0913 - the call of the API
+    connection: Connection,
+    context: Context,
+    actor: Actor,
+    token_id: str,
+    *,
+    grace_seconds: int = 0,
+    idempotency_key: str | None = None,
 ) -> Created | RefusedError:
     """Mint the successor. A refusal that is given, not raised: what was done is to be kept, then it is to be raised.
 
@@ -42,6 +48,12 @@ def rotate_token(
             TOKEN_LIMIT_REACHED: no room for both during a grace.
     """
     actor.require(Permission.MANAGE_TOKENS)
+    # Before anything else: a request that is sent again is no second rotation, which would be a sign of theft.
+    if idempotency_key is not None:
+        asked = {"rotate": token_id, "grace_seconds": grace_seconds}
+        made = idempotency.earlier(connection, context, actor, idempotency_key, asked)
+        if made is not None:
+            return Created(records_by_id(connection, context, [made], context.now())[made], None)
     if not 0 <= grace_seconds <= MOST_GRACE:
         raise invalid(f"is a number of seconds from 0 to {MOST_GRACE}", "/grace_seconds")
     owner = users.lock(connection, visible(connection, actor, token_id).owner_id)
@@ -57,7 +69,10 @@ def rotate_token(
         raise RefusedError("CONFLICT", "the token is not live any more", remedy="create a new one")
     wanted = _successor(context, old, owner, now)
     check_room(connection, context, owner, wanted.family, now, leaving=0 if grace_seconds else 1)
-    return _rotated(connection, context, actor, old, wanted, grace_seconds)
+    rotated = _rotated(connection, context, actor, old, wanted, grace_seconds)
+    if idempotency_key is not None:
+        idempotency.made(connection, actor, idempotency_key, rotated.record.id)
+    return rotated
 
 
 def _check_mine(actor: Actor, old: TokenRow) -> None:

@@ -98,9 +98,11 @@ class StoreService:
             raise RefusedError("NOT_FOUND", "no such token")
         return result.token
 
-    def rotate_token(self, token_id: str, *, grace_seconds: int = 0) -> Created:
+    def rotate_token(self, token_id: str, *, grace_seconds: int = 0, idempotency_key: str | None = None) -> Created:
         """Mint the successor; the old one lives for the grace."""
-        answer = self._write(rotation.rotate_token, token_id, grace_seconds=grace_seconds)
+        answer = self._write(
+            rotation.rotate_token, token_id, grace_seconds=grace_seconds, idempotency_key=idempotency_key
+        )
         if isinstance(answer, RefusedError):
             raise answer
         return answer
@@ -131,9 +133,11 @@ class StoreService:
         """Hand in a tokenguard report, or `{finding, seen_at, url}`: records, never revokes."""
         return self._write(leak_reports.report_leaks, report)
 
-    def leaks(self, *, state: str | None = None, cursor: str | None = None, limit: int = 100) -> LeakPage:
-        """Leaks, open ones first."""
-        return self._read(leaks.leaks, state=state, cursor=cursor, limit=limit)
+    def leaks(
+        self, *, state: str | None = None, token: str | None = None, cursor: str | None = None, limit: int = 100
+    ) -> LeakPage:
+        """Leaks, open ones first. `token`: only those of the token of that id, which its owner may see too."""
+        return self._read(leaks.leaks, state=state, token=token, cursor=cursor, limit=limit)
 
     def leak(self, leak_id: str) -> LeakRecord:
         """One leak."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from sqlalchemy import Connection
 
@@ -36,7 +37,7 @@ def create_token(
     actor.require(Permission.MANAGE_TOKENS)
     # First of all: whoever sends the same request again is to have the same answer, whatever changed meanwhile.
     if idempotency_key is not None:
-        made = idempotency.earlier(connection, context, actor, idempotency_key, new)
+        made = idempotency.earlier(connection, context, actor, idempotency_key, asdict(new))
         if made is not None:
             return Created(records_by_id(connection, context, [made], context.now())[made], None)
     owner = users.lock(connection, _owner_id(connection, actor, new))

@@ -42,7 +42,8 @@ def report_leaks(caller: Bearer, report: Report) -> Response:
 @router.get("/api/v1/leaks", response_model=LeaksAnswer, responses=problems())
 def list_leaks(caller: Bearer, which: Annotated[LeaksQuery, Query()]) -> Response:
     """List leaks, open ones first."""
-    return answer(caller.service.leaks(state=which.state, cursor=which.cursor, limit=which.limit))
+    page = caller.service.leaks(state=which.state, token=which.token, cursor=which.cursor, limit=which.limit)
+    return answer(page)
 
 
 @router.get("/api/v1/leaks/{leak_id}", response_model=LeakAnswer, responses=problems(404))

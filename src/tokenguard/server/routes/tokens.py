@@ -62,11 +62,19 @@ def revoke_token(caller: Bearer, token_id: TokenId) -> Response:
     "/api/v1/tokens/{token_id}/rotate",
     status_code=201,
     response_model=CreatedAnswer,
-    responses=problems(404, 409, body=True),
+    responses=problems(404, 409, body=True)
+    | {200: {"model": ReplayedAnswer, "description": "The Idempotency-Key was used before."}},
 )
-def rotate_token(caller: Bearer, token_id: TokenId, rotation: RotationPayload | None = None) -> Response:
+def rotate_token(
+    caller: Bearer,
+    token_id: TokenId,
+    rotation: RotationPayload | None = None,
+    idempotency_key: IdempotencyKey = None,
+) -> Response:
     """Mint the successor. The old token lives for the grace; rotating a rotated one revokes both."""
     grace = rotation.grace_seconds if rotation else 0
-    created = caller.service.rotate_token(token_id, grace_seconds=grace)
+    created = caller.service.rotate_token(token_id, grace_seconds=grace, idempotency_key=idempotency_key)
+    if created.token is None:
+        return answer(created)
     caller.metrics.created(created.record.family)
     return answer(created, 201)
