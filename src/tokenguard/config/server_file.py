@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tokenguard.config.file import read_bounded
 from tokenguard.config.keys import nearest
+from tokenguard.config.leak_intake import leak_intake
 from tokenguard.config.strict_yaml import (
     MAX_BYTES,
     MappingNode,
@@ -24,7 +25,7 @@ from tokenguard.config.strict_yaml import (
     text_of,
 )
 from tokenguard.errors import ConfigError
-from tokenguard.model.policy import ExpectedHours, FamilyPolicy, Policies, RateLimit
+from tokenguard.model.policy import ExpectedHours, FamilyPolicy, OnLeak, Policies, RateLimit
 
 _DEFAULTS = Path(__file__).with_name("policies.yaml")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -71,7 +72,7 @@ def _policies(data: bytes, name: str, before: Policies) -> Policies:
     root = compose(data, name)
     if root is None:
         return before
-    values = _values(root, _KEYS)
+    values = _values(root, {**_KEYS, "leak_intake": _intake(Path(name).parent, before)})
     families = values.pop("families", {})
     if not isinstance(families, dict):
         raise fault(root, "families: expected keys with values")
@@ -79,6 +80,10 @@ def _policies(data: bytes, name: str, before: Policies) -> Policies:
     for family, changes in families.items():
         known[family] = _changed(known.get(family, FamilyPolicy()), changes)
     return replace(before, families=known, **values)  # type: ignore[arg-type]
+
+
+def _intake(folder: Path, before: Policies) -> Read:
+    return lambda node, _key: leak_intake(node, folder, before.leak_intake)
 
 
 def _changed(policy: FamilyPolicy, changes: Mapping[str, object]) -> FamilyPolicy:
@@ -183,6 +188,13 @@ def _truth(node: Node, key: str) -> bool:
     return text == "true"
 
 
+def _on_leak(node: Node, key: str) -> OnLeak:
+    text, known = text_of(node, key), [each.value for each in OnLeak]
+    if text not in known:
+        raise fault(node, f"{key}: {shown(text)} is neither {' nor '.join(known)}", nearest(text, known))
+    return OnLeak(text)
+
+
 def _hours(node: Node, _key: str) -> ExpectedHours:
     values = _values(node, _HOUR_KEYS)
     return ExpectedHours(**values)  # type: ignore[arg-type]
@@ -234,6 +246,7 @@ _FAMILY_KEYS: Mapping[str, Read] = {
     "unique_prefix": _truth,
     "rate_limits": _rates,
     "expected_hours": _hours,
+    "on_leak": _on_leak,
 }
 _HOUR_KEYS: Mapping[str, Read] = {
     "from": _as("first", _hour),

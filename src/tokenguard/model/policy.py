@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
+
+from tokenguard.model.leak_intake import LeakIntake
 
 WEEK_HOURS = 168
 
@@ -42,6 +45,14 @@ class ExpectedHours:
         return frozenset((start + hour) % WEEK_HOURS for start in starts for hour in range(length))
 
 
+class OnLeak(Enum):
+    """What becomes of a live token that a forge hands in, whole and signed."""
+
+    REVOKE = "revoke"
+    NOTIFY = "notify"
+    """Its owner and the responders are told; people decide."""
+
+
 @dataclass(frozen=True, slots=True)
 class FamilyPolicy:
     """What holds for the tokens of one family."""
@@ -63,6 +74,7 @@ class FamilyPolicy:
     rate_limits: tuple[RateLimit, ...] = ()
     """For each of its tokens, all of them at once."""
     expected_hours: ExpectedHours | None = None
+    on_leak: OnLeak = OnLeak.REVOKE
 
     def max_active_for(self, plan: str) -> int | None:
         """How many live tokens a user of that plan may have; None: any number."""
@@ -87,6 +99,7 @@ class Policies:
     """For tokens that may introspect, instead of their family's."""
     stranger_rate_limits: tuple[RateLimit, ...] = ()
     """For each address that comes without a token."""
+    leak_intake: LeakIntake = field(default_factory=LeakIntake)
 
     def family(self, family: str) -> FamilyPolicy:
         """The policy of that family."""

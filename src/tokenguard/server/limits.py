@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokenguard.model.policy import RateLimit
 from tokenguard.server.address import rate_bucket
 from tokenguard.server.problems import rate_limited
 from tokenguard.store.actor import Permission
@@ -15,10 +16,12 @@ from tokenguard.store.rates import ProcessRates, Rates, SharedRates
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from tokenguard.model.policy import RateLimit
     from tokenguard.server.settings import ServerSettings
     from tokenguard.store.actor import Actor
     from tokenguard.store.store import Store
+
+
+_PARTNER = (RateLimit(requests=600, seconds=60),)
 
 
 class Limits:
@@ -55,6 +58,10 @@ class Limits:
     def refused(self, address: str) -> None:
         """Count a credential that is no good."""
         self._take(f"refused:{rate_bucket(address)}", self._refused if self._on else ())
+
+    def partner(self, name: str) -> None:
+        """Count a request of a forge that showed its key."""
+        self._take(f"partner:{name}", _PARTNER if self._on else ())
 
     def _take(self, bucket: str, limits: Sequence[RateLimit]) -> None:
         if limits and (seconds := self._rates.take(bucket, limits)):

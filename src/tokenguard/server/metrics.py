@@ -87,9 +87,9 @@ class Metrics:
         """A token was minted."""
         self._created.labels(family).inc()
 
-    def revoked(self, outcome: str) -> None:
-        """A revocation was answered."""
-        self._revocations.labels(outcome).inc()
+    def revoked(self, outcome: str, number: int = 1) -> None:
+        """Revocations were answered."""
+        self._revocations.labels(outcome).inc(number)
 
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""

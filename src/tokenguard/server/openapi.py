@@ -17,6 +17,7 @@ _DESCRIPTION = (
     "Times are RFC 3339 in UTC. Every error is `application/problem+json` (RFC 9457)."
 )
 _TEXTS = {
+    400: "It is not what is expected; to send it again is of no use.",
     401: "No live token was given. The answer is the same whatever is wrong with it.",
     403: "The token's rights do not suffice, or a limit is reached; `code` says which.",
     404: "There is nothing of that name that the caller may see.",

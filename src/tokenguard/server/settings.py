@@ -29,6 +29,8 @@ class ServerSettings:
     """How long running requests may take to finish after SIGTERM."""
     refused_rate_limits: tuple[RateLimit, ...] = (RateLimit(requests=60, seconds=60),)
     """Refused credentials by address: beyond, 429 instead of 401. A good token of the same address goes on working."""
+    key_floor_seconds: float = 120
+    """How long a forge's public keys are at least kept before they are fetched again."""
     rate_limits: bool = True
     """Whether any limit holds. The others are the store's policies."""
     access_log: bool = True

@@ -30,7 +30,7 @@ from tokenguard.model.token import (
     TokenRecord,
     User,
 )
-from tokenguard.store import audit, leak_reports, leaks, listing, revocations, roles, rotation, tokens, users
+from tokenguard.store import alerts, audit, leak_reports, leaks, listing, revocations, roles, rotation, tokens, users
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.context import Context
 from tokenguard.store.engine import CollisionError, Database
@@ -123,6 +123,19 @@ class StoreService:
     def revoke_leaked(self, tokens: Sequence[Secret]) -> None:
         """Revoke by whole value: whoever holds it may."""
         self._write(revocations.revoke_leaked, tokens)
+
+    def take_alert(self, alert: alerts.Alert) -> alerts.Taken:
+        """Work off what a forge hands in, as its family's policy says. Signed, its tokens are proof of themselves.
+
+        An alert that comes again is answered alike, and changes nothing.
+        """
+        known: list[bool] = []
+        revoked = 0
+        for start in range(0, len(alert.entries), alerts.PORTION):
+            taken = self._write(alerts.take, alert, start)
+            known += taken.known
+            revoked += taken.revoked
+        return alerts.Taken(tuple(known), revoked)
 
     def introspect(self, *, token: Secret | None = None, token_sha256: str | None = None) -> Introspection:
         """Whether a token lives (RFC 7662)."""
