@@ -14,6 +14,17 @@ from typing import Any
 from sqlalchemy import ARRAY, Column, ColumnElement, Connection, Table, Text, any_, func, literal, select
 
 
+def insert_into(connection: Connection, table: Table) -> Any:
+    """An INSERT that knows ON CONFLICT, in the words of its database; the other one's need not be imported."""
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+        return sqlite_insert(table)
+    from sqlalchemy.dialects.postgresql import insert
+
+    return insert(table)
+
+
 def among(connection: Connection, key: Column[str], values: Collection[str]) -> ColumnElement[bool]:
     """The condition that `key`, a text, is among `values`: one parameter, however many they are."""
     if connection.dialect.name == "sqlite":

@@ -6,11 +6,11 @@ import json
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tokenguard.errors import StoreError
 from tokenguard.model.mint import draw_token
 from tokenguard.model.secret import Secret
+from tokenguard.store.bulk import insert_into
 from tokenguard.store.context import Context
 from tokenguard.store.policy import Family
 from tokenguard.store.tables import tokens
@@ -78,7 +78,6 @@ def _written(connection: Connection, context: Context, wanted: Specification, mi
         "expires_at": wanted.expires_at,
         "rotated_from": wanted.rotated_from,
     }
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     # An error instead of a skipped row would end PostgreSQL's transaction.
-    added = dialect.insert(tokens).values(values).on_conflict_do_nothing().returning(tokens.c.id)
+    added = insert_into(connection, tokens).values(values).on_conflict_do_nothing().returning(tokens.c.id)
     return connection.execute(added).first() is not None

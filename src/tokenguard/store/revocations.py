@@ -11,7 +11,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.model.secret import Secret
@@ -19,7 +18,7 @@ from tokenguard.model.token import LeakPlace, Target, TargetResult, TokenRecord,
 from tokenguard.model.wire import timestamp, to_json
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action, note_all
-from tokenguard.store.bulk import update_where
+from tokenguard.store.bulk import insert_into, update_where
 from tokenguard.store.clock import micros, moment
 from tokenguard.store.context import Context
 from tokenguard.store.outbox import Kind, put
@@ -237,6 +236,5 @@ def _write_anyway(connection: Connection) -> None:
     mark = (rate_counts.c.bucket == _MARK, rate_counts.c.window_start == _NEVER_SWEPT)
     if connection.execute(update(rate_counts).where(*mark).values(count=1 - rate_counts.c.count)).rowcount:
         return
-    insert_or_skip = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     row = {"bucket": _MARK, "window_start": _NEVER_SWEPT, "count": 1}
-    connection.execute(insert_or_skip(rate_counts).values(row).on_conflict_do_nothing())
+    connection.execute(insert_into(connection, rate_counts).values(row).on_conflict_do_nothing())

@@ -13,11 +13,11 @@ from itertools import islice
 from time import monotonic
 
 from sqlalchemy import BindParameter, Connection, Update, bindparam, case, func, or_, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tokenguard.errors import StoreError
 from tokenguard.store.actor import Actor
 from tokenguard.store.audit import Action, note
+from tokenguard.store.bulk import insert_into
 from tokenguard.store.clock import HOUR, MINUTE
 from tokenguard.store.context import Context
 from tokenguard.store.engine import Database
@@ -167,8 +167,7 @@ def _write(connection: Connection, uses: list[_Use]) -> None:
         }
         for use in uses
     ]
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    added = dialect.insert(token_uses)
+    added = insert_into(connection, token_uses)
     later = added.excluded.last_used_at
     latest = case((later > token_uses.c.last_used_at, later), else_=token_uses.c.last_used_at)
     total = token_uses.c.uses + added.excluded.uses
