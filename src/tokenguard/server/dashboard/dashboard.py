@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokenguard.server.dashboard import sign_in
+from tokenguard.server.dashboard import key_create, key_end, key_page, keys, sign_in
 from tokenguard.server.dashboard.assets import Assets
 from tokenguard.server.dashboard.brake import Brake
 from tokenguard.server.dashboard.cookie import Cookie
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tokenguard.server.admission import Admission
 
-_VIEWS = (sign_in.VIEWS,)
+_VIEWS = (sign_in.VIEWS, keys.VIEWS, key_create.VIEWS, key_end.VIEWS, key_page.VIEWS)
 """In this order a path is looked for: `/tokens/new` before `/tokens/{id}`."""
 
 

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tokenguard.server.dashboard import times
 from tokenguard.server.dashboard.headers import secured
+from tokenguard.server.dashboard.marks import marks_of
 from tokenguard.store.actor import Permission
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class Pages:
         )
         self._environment.globals["asset"] = assets.url
         self._environment.globals["permission_title"] = permission_title
+        self._environment.globals["marks_of"] = lambda record: marks_of(record, self.now())
         self._environment.filters["relative"] = lambda moment: times.relative(moment, self.now())
         self._environment.filters["exact"] = times.exact
         self._environment.filters["day"] = times.day

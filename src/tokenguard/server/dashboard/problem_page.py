@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tokenguard.server.dashboard.pages import Pages
     from tokenguard.server.dashboard.visit import Visit
     from tokenguard.server.problems import Problem
+    from tokenguard.store.sessions import Session
 
 _FOR_PROGRAMS = ("/api/", "/oauth/", "/webhooks/", "/static/")
 _TITLES = {
@@ -34,12 +35,27 @@ def wants_page(scope: Scope) -> bool:
     return not scope["path"].startswith(_FOR_PROGRAMS) and b"text/html" in (header(scope, b"accept") or b"")
 
 
+def _missing(problem: Problem, visit: Visit | None) -> tuple[tuple[str, str], ...]:
+    """Each permission that is missing, and what to do about it."""
+    if problem.code != "INSUFFICIENT_SCOPE" or visit is None or visit.session is None:
+        return ()
+    return tuple((each, _advice(each, visit.session)) for each in problem.extra.get("missing", ()))
+
+
+def _advice(permission: str, session: Session) -> str:
+    if permission not in session.permitted:
+        return f"Ask an admin to add it to your role, {session.role}, or to give you a role that has it."
+    if permission not in session.permitted_then:
+        return "Your role has it since you signed in: sign out, and in again."
+    return "Your role has it, the token that you signed in with does not: sign in with one that has it as a scope."
+
+
 def problem_page(pages: Pages, problem: Problem, visit: Visit | None = None) -> Response:
     """The page. `visit`: for who is signed in."""
     values = {
         "problem": problem,
         "title": _TITLES.get(problem.status, problem.phrase),
-        "missing": tuple(problem.extra.get("missing", ())) if problem.code == "INSUFFICIENT_SCOPE" else (),
+        "missing": _missing(problem, visit),
     }
     if visit is None:
         response = pages.page("problem.html", session=None, csrf="", path="", status=problem.status, **values)
