@@ -71,6 +71,10 @@ _RESPONSE = (
         "--policy", type=click.Path(path_type=Path), metavar="FILE",
         help="With --revoke: which rules and places are revoked, and which left to people.",
     ),
+    click.option(
+        "--report-to", metavar="URL",
+        help="Hand in what is found to a token store's server, with a token that has leaks:report (TOKENGUARD_TOKEN).",
+    ),
 )  # fmt: skip
 
 
@@ -108,6 +112,7 @@ def parse(  # noqa: PLR0913 - one parameter for each option
     revoke: bool,
     yes: bool,
     policy: Path | None,
+    report_to: str | None,
     respect_gitignore: bool | None = None,
 ) -> ScanOptions:
     """What was typed as ready values.
@@ -134,6 +139,7 @@ def parse(  # noqa: PLR0913 - one parameter for each option
         revoke=revoke,
         yes=yes,
         policy=policy,
+        report_to=report_to,
     )
 
 

@@ -58,15 +58,18 @@ def run_scan(run: Run, options: ScanOptions) -> int:
     for note in settings.notes:
         complain(note)
     ruleset = rules_for(settings, run.sight.read_inside, options.only)
-    with _response(run, options, settings, ruleset) as respond:
+    with _reporting(options) as report_to, _response(run, options, settings, ruleset) as respond:
         outcome = _performed(run, options, settings, ruleset)
         finished = True
         if respond is not None:
             outcome, finished = respond(outcome)
-    for note in outcome.notes:
-        complain(note)
-    tell_incomplete(outcome.report)
-    written = _write_all(outcome.report, options.outputs, started)
+        for note in outcome.notes:
+            complain(note)
+        tell_incomplete(outcome.report)
+        written = _write_all(outcome.report, options.outputs, started)
+        if report_to is not None:
+            # Last: whatever becomes of it, the report is written.
+            finished = report_to(outcome.report) and finished
     return written or (exit_code(outcome.report, settings, options) if finished else INCOMPLETE)
 
 
@@ -87,6 +90,15 @@ def _response(
     from tokenguard.cli.response import prepared  # start-up time: most scans ask nobody
 
     return prepared(options, settings, ruleset, root=run.root or Path.cwd(), hook=run.hook)
+
+
+def _reporting(options: ScanOptions) -> AbstractContextManager[Callable[[Report], bool] | None]:
+    """Hands in the report, made ready before the scan: None where nothing was asked for."""
+    if options.report_to is None:
+        return contextlib.nullcontext()
+    from tokenguard.cli.report_to import reporter_to  # start-up time: as above
+
+    return reporter_to(options.report_to)
 
 
 def interruptible(scan: Scan) -> Scan:

@@ -36,6 +36,8 @@ class ScanOptions:
     revoke: bool = False
     yes: bool = False
     policy: Path | None = None
+    report_to: str | None = None
+    """The URL of a token store's server."""
 
     def flags(self) -> dict[str, object]:
         """What was typed, by the names of configuration keys; None where nothing was."""

@@ -18,7 +18,7 @@ from tokenguard.errors import UsageError
 if TYPE_CHECKING:
     from tokenguard.store.store import Store
 
-_SERVER_EXTRA = frozenset({"fastapi", "httptools", "prometheus_client", "pydantic", "starlette", "uvicorn"})
+_SERVER_EXTRA = frozenset({"cryptography", "fastapi", "httptools", "prometheus_client", "pydantic", "starlette", "uvicorn"})
 
 
 @click.command(

@@ -136,3 +136,16 @@ def _range(where: str, base: str | None, head: str | None, default_branch: str |
     if not head.strip("0"):
         return None
     return CiRange(where, head, base if base and base.strip("0") else None, default_branch)
+
+
+def blob_link(environ: Mapping[str, str], commit: str, path: str) -> str:
+    """Where people look at a file as it was in a commit of the CI job's repository; empty outside CI."""
+    if environ.get("GITHUB_ACTIONS") == "true":
+        project, blob = f"{environ.get('GITHUB_SERVER_URL', '')}/{environ.get('GITHUB_REPOSITORY', '')}", "blob"
+    elif environ.get("GITLAB_CI") == "true":
+        project, blob = environ.get("CI_PROJECT_URL", ""), "-/blob"
+    else:
+        return ""
+    from urllib.parse import quote  # start-up time: only reports to a store have links
+
+    return f"{project}/{blob}/{commit}/{quote(path)}" if project.startswith("https://") else ""

@@ -225,8 +225,8 @@ def _place(location: object, at: str, known: LeakPlace) -> LeakPlace:
         raise _wrong("a location is an object", at)
     # When the secret came there, as far as is known: the commit, the shell command.
     came = _time(location, "time", at) or _time(location, "date", at)
-    source, path, commit = (_text(location, name, at) for name in ("source", "path", "commit"))
-    return replace(known, source=source, path=path, commit=commit, seen_at=known.seen_at or came)
+    source, url, path, commit = (_text(location, name, at) for name in ("source", "url", "path", "commit"))
+    return replace(known, source=source, url=known.url or url, path=path, commit=commit, seen_at=known.seen_at or came)
 
 
 def _text(values: Mapping[str, object], name: str, at: str) -> str:
