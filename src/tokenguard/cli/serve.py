@@ -10,20 +10,26 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tokenguard.app.embedded import extra_missing, pepper_file, store_place
+from tokenguard.app.embedded import extra_missing, pepper_file, store_place, user_name
 from tokenguard.cli.group import examples
 from tokenguard.cli.service import way_of
+from tokenguard.cli.sign_in_link import browser, link, show
 from tokenguard.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tokenguard.store.store import Store
 
-_SERVER_EXTRA = frozenset({"cryptography", "fastapi", "httptools", "prometheus_client", "pydantic", "starlette", "uvicorn"})
+_SERVER_EXTRA = frozenset(
+    {"cryptography", "fastapi", "httptools", "prometheus_client", "pydantic", "starlette", "uvicorn"}
+)
 
 
 @click.command(
     epilog=examples(
         "tokenguard serve",
+        "tokenguard serve --open",
         "tokenguard serve --host 0.0.0.0 --tls-cert server.pem --tls-key server.key",
         "tokenguard serve --host 10.0.0.5 --behind-proxy 1 --config tokenguard.server.yaml",
     )
@@ -41,6 +47,7 @@ _SERVER_EXTRA = frozenset({"cryptography", "fastapi", "httptools", "prometheus_c
 @click.option("--tls-cert", type=click.Path(path_type=Path), metavar="FILE", help="The certificate and its chain, PEM.")
 @click.option("--tls-key", type=click.Path(path_type=Path), metavar="FILE", help="Its key, PEM, without a password.")
 @click.option("--access-log/--no-access-log", default=True, help="Log a line for each request.", show_default=True)
+@click.option("--open", "sign_in", is_flag=True, help="Print and open a one-time link that signs you in, as its admin.")
 @click.option(
     "--rules",
     "more",
@@ -56,6 +63,7 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option
     tls_cert: Path | None,
     tls_key: Path | None,
     access_log: bool,  # noqa: FBT001 - click's way
+    sign_in: bool,  # noqa: FBT001
     more: tuple[Path, ...],
 ) -> None:
     """Serve the token store over HTTP (docs/api.md), until SIGTERM or Ctrl-C; running requests are finished.
@@ -82,7 +90,11 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option
     except ModuleNotFoundError as error:
         raise _missing(error) from None
     with store:
-        run(store, settings, sys.stderr, _ready)
+        if not sign_in:
+            run(store, settings, sys.stderr, _ready)
+            return
+        with browser() as open_address:
+            run(store, settings, sys.stderr, lambda url: _signing_in(store, url, open_address))
 
 
 def _store(config: Path | None, more: tuple[Path, ...]) -> Store:
@@ -105,6 +117,14 @@ def _ready(url: str) -> None:
     # Whoever read this line may be gone by now, and the server is not for them alone.
     with suppress(OSError):
         click.echo(f"listening on {url}")
+
+
+def _signing_in(store: Store, url: str, open_address: Callable[[str], None]) -> None:
+    _ready(url)
+    code = store.sessions.new_link(store.local(user_name(os.environ)))
+    address = link(url, code)
+    show(address)
+    open_address(address)
 
 
 def _missing(error: ModuleNotFoundError) -> Exception:
