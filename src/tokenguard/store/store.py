@@ -19,6 +19,7 @@ from tokenguard.store.clock import Clock, wall_clock
 from tokenguard.store.context import Context, context_for
 from tokenguard.store.engine import Database, open_database
 from tokenguard.store.lookup import Lookup
+from tokenguard.store.overview import Overview
 from tokenguard.store.pepper import Peppers
 from tokenguard.store.roles import LOCAL_EMAIL
 from tokenguard.store.schema import check_version
@@ -151,6 +152,10 @@ class Store:
     def acting(self, actor: Actor) -> StoreService:
         """The store on behalf of an actor."""
         return StoreService(self.database, self.context, self._lookup, actor)
+
+    def overview(self, actor: Actor) -> Overview:
+        """What people look at, on behalf of an actor."""
+        return Overview(self.database, self.context, actor)
 
     def flush_uses(self) -> None:
         """Write the uses that were noted so far, now."""

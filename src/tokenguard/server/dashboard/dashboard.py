@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokenguard.server.dashboard import key_create, key_end, key_page, keys, sign_in
+from tokenguard.server.dashboard import (
+    audit,
+    charts,
+    key_create,
+    key_end,
+    key_page,
+    keys,
+    leaks,
+    roles,
+    sign_in,
+    users,
+)
 from tokenguard.server.dashboard.assets import Assets
 from tokenguard.server.dashboard.brake import Brake
 from tokenguard.server.dashboard.cookie import Cookie
@@ -15,7 +26,8 @@ if TYPE_CHECKING:
 
     from tokenguard.server.admission import Admission
 
-_VIEWS = (sign_in.VIEWS, keys.VIEWS, key_create.VIEWS, key_end.VIEWS, key_page.VIEWS)
+_OTHERS = (leaks.VIEWS, charts.VIEWS, users.VIEWS, roles.VIEWS, audit.VIEWS)
+_VIEWS = (sign_in.VIEWS, keys.VIEWS, key_create.VIEWS, key_end.VIEWS, key_page.VIEWS, *_OTHERS)
 """In this order a path is looked for: `/tokens/new` before `/tokens/{id}`."""
 
 

@@ -27,10 +27,18 @@ class Entry:
 
     path: str
     title: str
-    permission: str | None = None
+    permissions: tuple[str, ...] = ()
+    """Any of these; none: everybody."""
 
 
-NAVIGATION = (Entry("/tokens", "API keys"),)
+NAVIGATION = (
+    Entry("/tokens", "API keys"),
+    Entry("/leaks", "Leaks", (Permission.RESPOND,)),
+    Entry("/charts", "Charts", (Permission.MANAGE_TOKENS, Permission.RESPOND)),
+    Entry("/users", "Users", (Permission.MANAGE_USERS,)),
+    Entry("/roles", "Roles", (Permission.MANAGE_ROLES,)),
+    Entry("/audit", "Audit", (Permission.READ_AUDIT,)),
+)
 """In this order. A page is added here once it is there."""
 
 PERMISSION_TITLES: dict[str, str] = {
@@ -103,4 +111,4 @@ def web_address(text: str) -> str:
 def _entries(session: Session | None) -> tuple[Entry, ...]:
     if session is None:
         return ()
-    return tuple(each for each in NAVIGATION if each.permission is None or session.actor.may(each.permission))
+    return tuple(each for each in NAVIGATION if not each.permissions or any(map(session.actor.may, each.permissions)))

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tokenguard.model.secret import Secret
     from tokenguard.model.service import TokenService
     from tokenguard.server.dashboard.dashboard import Dashboard
+    from tokenguard.store.overview import Overview
     from tokenguard.store.sessions import Session
 
 SIGN_IN = "/sign-in"
@@ -59,6 +60,11 @@ class Visit:
     def service(self) -> TokenService:
         """The store on their behalf."""
         return self.dashboard.admission.store.acting(self.signed_in.actor)
+
+    @property
+    def overview(self) -> Overview:
+        """What they may look at beside single records."""
+        return self.dashboard.admission.store.overview(self.signed_in.actor)
 
     @property
     def path(self) -> str:
