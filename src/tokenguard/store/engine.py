@@ -74,7 +74,8 @@ class Database:
     @property
     def name(self) -> str:
         """The database's name for messages; no password."""
-        return str(self.path) if self.path else self.engine.url.render_as_string(hide_password=True)
+        # A query may hold passwords too.
+        return str(self.path) if self.path else self.engine.url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

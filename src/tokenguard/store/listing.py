@@ -50,15 +50,16 @@ def list_tokens(connection: Connection, context: Context, actor: Actor, which: T
     """
     limit = check_limit(which.limit)
     now = context.now()
+    visible = _whose(connection, actor, which)
     asked = token_rows().where(
-        _whose(connection, actor, which),
+        visible,
         *_named(context, which),
         *_holding(context, which),
         *_hygiene(connection, context, which, now),
     )
     if which.status is not None:
         asked = asked.where(having(context, which.status, now))
-    rows = connection.execute(_page(asked, which).limit(limit + 1)).all()
+    rows = connection.execute(_page(asked, which, visible).limit(limit + 1)).all()
     following = cursor_after(_number(which.sort, rows[limit - 1]), rows[limit - 1].id) if len(rows) > limit else None
     return TokenPage(
         records(connection, context, rows[:limit], now), _limits(connection, context, actor, now), following
@@ -74,14 +75,14 @@ _KEYS: dict[TokenSort, ColumnElement[Any]] = {
 """What is sorted by; the id tells apart what is equal. The first has an index: a page costs the same in any store."""
 
 
-def _page(asked: Select[Any], which: TokenFilter) -> Select[Any]:
+def _page(asked: Select[Any], which: TokenFilter, visible: ColumnElement[bool]) -> Select[Any]:
     key = _KEYS[which.sort]
     descending = (which.sort is TokenSort.CREATED) != which.reverse
     if which.cursor is not None:
         number, row_id = read_cursor(which.cursor)
-        # A cursor holds a number, and names do not change: the row itself says what its name is.
-        names = tokens.alias("before")
-        name = select(func.lower(names.c.name)).where(names.c.id == row_id).scalar_subquery()
+        # A cursor holds a number, and names do not change: the row itself says what its name is. Only one that may be
+        # seen: anybody can write a cursor, and where a page begins would tell a stranger's name.
+        name = select(func.lower(tokens.c.name)).where(tokens.c.id == row_id, visible).correlate(None).scalar_subquery()
         after = tuple_(name if which.sort is TokenSort.NAME else literal(number), literal(row_id))
         place = tuple_(key, tokens.c.id)
         asked = asked.where(place < after if descending else place > after)
@@ -114,6 +115,8 @@ def _whose(connection: Connection, actor: Actor, which: TokenFilter) -> ColumnEl
         owner = _owner_id(connection, which.owner)
         if owner is None or owner != actor.user_id:
             actor.require(Permission.RESPOND)
+        elif not actor.may(Permission.RESPOND):
+            actor.require(Permission.MANAGE_TOKENS)
         return false() if owner is None else tokens.c.owner_id == owner
     if others:
         actor.require(Permission.RESPOND)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sqlalchemy import Connection, select, update
 
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace, Target, TargetResult, TokenRecord, TokenStatus
+from tokenguard.model.token import LeakPlace, Owner, Target, TargetResult, TokenRecord, TokenStatus
 from tokenguard.model.wire import timestamp, to_json
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action, note_all
@@ -49,6 +50,21 @@ class Cause:
     reason: str
     leak: LeakPlace | None
     now: int
+
+
+class Ended(Protocol):
+    """A token that died, as its owner is told of it."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102 - as a TokenRecord has them
+    @property
+    def family(self) -> str: ...  # noqa: D102
+    @property
+    def prefix(self) -> str: ...  # noqa: D102
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def owner(self) -> Owner: ...  # noqa: D102
 
 
 def revoke(  # noqa: PLR0913 - the call of the API
@@ -160,7 +176,8 @@ def _live_strangers(
     active = select(users.c.id).where(users.c.active, users.c.id.in_({known[each].owner_id for each in theirs}))
     owners = set(connection.execute(active).scalars()) if theirs else set()
     live = (each for each in theirs if status_of(context, known[each], context.now()) is TokenStatus.ACTIVE)
-    return frozenset(each for each in live if known[each].owner_id in owners)
+    # A honeytoken is accepted nowhere: an answer of its own would tell the bait.
+    return frozenset(each for each in live if known[each].owner_id in owners and not known[each].honeytoken)
 
 
 def _shown(
@@ -213,9 +230,9 @@ def _detail(cause: Cause, by: By, leak_id: str | None) -> dict[str, object]:
     return detail if leak_id is None else detail | {"leak": leak_id}
 
 
-def told(cause: Cause, dead: Iterable[TokenRecord]) -> Iterable[dict[str, object]]:
+def told(cause: Cause, dead: Iterable[Ended]) -> Iterable[dict[str, object]]:
     """What owners are told of the tokens that died: one message an owner, however many of their tokens died."""
-    by_owner: dict[str, list[TokenRecord]] = defaultdict(list)
+    by_owner: dict[str, list[Ended]] = defaultdict(list)
     for each in dead:
         by_owner[each.owner.id].append(each)
     at = timestamp(moment(cause.now))

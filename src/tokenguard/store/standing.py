@@ -6,7 +6,9 @@ with it after that.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection, select
 
@@ -18,6 +20,9 @@ from tokenguard.store.context import Context
 from tokenguard.store.records import status_of
 from tokenguard.store.roles import granted
 from tokenguard.store.tables import tokens
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 def standing(connection: Connection, context: Context, actor: Actor) -> Actor:
@@ -38,6 +43,17 @@ def standing(connection: Connection, context: Context, actor: Actor) -> Actor:
         if token is None or status_of(context, token, context.now()) is not TokenStatus.ACTIVE:
             raise _refused()
     return replace(actor, rights=actor.rights & frozenset(granted(user.permissions)))
+
+
+def while_standing(
+    function: Callable[Concatenate[Connection, Context, Actor, P], T],
+) -> Callable[Concatenate[Connection, Context, Actor, P], T]:
+    """A function of the store, called with the actor of this moment; it raises what `standing` raises besides."""
+
+    def called(connection: Connection, context: Context, actor: Actor, /, *given: P.args, **named: P.kwargs) -> T:
+        return function(connection, context, standing(connection, context, actor), *given, **named)
+
+    return called
 
 
 def _refused() -> RefusedError:
