@@ -9,26 +9,28 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import Connection, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from tokenguard.model.policy import OnLeak
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace, Target, TokenRecord
+from tokenguard.model.token import LeakPlace, Owner, Target
 from tokenguard.model.wire import timestamp, to_json
 from tokenguard.store.actor import Actor
 from tokenguard.store.audit import Action, note_all
+from tokenguard.store.bulk import insert_rows
 from tokenguard.store.clock import moment
 from tokenguard.store.context import Context
 from tokenguard.store.outbox import Kind, put
-from tokenguard.store.records import records
+from tokenguard.store.records import TokenColumns
 from tokenguard.store.revocations import Cause, kill, told
 from tokenguard.store.sightings import Recorded, Seen, record, token_identity
 from tokenguard.store.tables import alerts
 from tokenguard.store.targets import lock, look_up
 
 PORTION = 1000
+_COLUMNS = ("provider", "digest", "received_at", "entries")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +60,21 @@ class Taken:
     """Tokens that died of it."""
 
 
+class _Token(NamedTuple):
+    """A token, as its owner is told of it."""
+
+    id: str
+    family: str
+    prefix: str
+    name: str
+    owner: Owner
+
+
 @dataclass(frozen=True, slots=True)
 class _Struck:
     """The tokens of the store in one portion of an alert: all of them, and their leaks, by the tokens' ids."""
 
-    tokens: Mapping[str, TokenRecord]
+    tokens: Mapping[str, _Token]
     live: frozenset[str]
     dying: frozenset[str]
     leaks: Mapping[str, Recorded]
@@ -81,7 +93,7 @@ def take(connection: Connection, context: Context, actor: Actor, alert: Alert, s
     if not first or not known:
         return Taken(answers)
     lock(connection, known)
-    shown = {each.id: each for each in records(connection, context, [known[each] for each in sorted(known)], now)}
+    shown = {each: _token(known[each]) for each in sorted(known)}
     live = frozenset(each for each in shown if known[each].revoked_at is None)
     dying = frozenset(each for each in live if _dies(context, shown[each]))
     cause = Cause(actor, f"leaked: handed in by {actor.name}", None, now)
@@ -102,17 +114,19 @@ def _claimed(connection: Connection, alert: Alert, start: int, end: int, now: in
     if start:
         here = (alerts.c.provider == alert.provider, alerts.c.digest == alert.digest, alerts.c.entries == start)
         return connection.execute(update(alerts).where(*here).values(entries=end)).rowcount == 1
-    insert_or_skip = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    row = {"provider": alert.provider, "digest": alert.digest, "received_at": now, "entries": end}
-    new = insert_or_skip(alerts).values(row).on_conflict_do_nothing().returning(alerts.c.entries)
-    return connection.execute(new).first() is not None
+    row = (alert.provider, alert.digest, now, end)
+    return insert_rows(connection, alerts, _COLUMNS, [row], "ON CONFLICT DO NOTHING") == 1
 
 
-def _dies(context: Context, token: TokenRecord) -> bool:
+def _token(row: TokenColumns) -> _Token:
+    return _Token(row.id, row.family, row.prefix, row.name, Owner(row.owner_id, row.owner_name, row.owner_email))
+
+
+def _dies(context: Context, token: _Token) -> bool:
     return context.policies.family(token.family).on_leak is OnLeak.REVOKE
 
 
-def _seen(token: TokenRecord, places: tuple[LeakPlace, ...], now: int) -> Seen:
+def _seen(token: _Token, places: tuple[LeakPlace, ...], now: int) -> Seen:
     return Seen(token_identity(token.id), token.family, token.prefix, token.id, places, now)
 
 
@@ -133,9 +147,9 @@ def _write_down(connection: Connection, context: Context, cause: Cause, struck: 
     put(connection, context, Kind.LEAKS_FOUND, _warnings(spared, leaks, cause.now), cause.now)
 
 
-def _warnings(spared: Sequence[TokenRecord], leaks: Mapping[str, Recorded], now: int) -> Iterable[dict[str, object]]:
+def _warnings(spared: Sequence[_Token], leaks: Mapping[str, Recorded], now: int) -> Iterable[dict[str, object]]:
     """One message an owner."""
-    by_owner: dict[str, list[TokenRecord]] = defaultdict(list)
+    by_owner: dict[str, list[_Token]] = defaultdict(list)
     for each in spared:
         by_owner[each.owner.id].append(each)
     for theirs in by_owner.values():

@@ -67,14 +67,14 @@ def update_where(
 
 def insert_rows(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[object, ...]], more: str = ""
-) -> None:
-    """Insert rows of these columns. `more`: SQL after that, such as what happens on a conflict."""
+) -> int:
+    """Insert rows of these columns, and give how many. `more`: SQL after that, such as what happens on a conflict."""
     if not rows:
-        return
+        return 0
     names = ", ".join(table.c[column].name for column in columns)
     marks = ", ".join([_mark(connection)] * len(columns))
     statement = f"INSERT INTO {table.name} ({names}) VALUES ({marks}) {more}"  # noqa: S608 - as above
-    connection.exec_driver_sql(statement, list(rows))
+    return connection.exec_driver_sql(statement, list(rows)).rowcount
 
 
 def _among(connection: Connection, key: Column[Any], values: Collection[object]) -> tuple[str, tuple[object, ...]]:
