@@ -13,6 +13,7 @@ from pathlib import Path
 from tokenguard.config.file import read_bounded
 from tokenguard.config.keys import nearest
 from tokenguard.config.leak_intake import leak_intake
+from tokenguard.config.notifications import notifications
 from tokenguard.config.strict_yaml import (
     MAX_BYTES,
     MappingNode,
@@ -72,7 +73,11 @@ def _policies(data: bytes, name: str, before: Policies) -> Policies:
     root = compose(data, name)
     if root is None:
         return before
-    values = _values(root, {**_KEYS, "leak_intake": _intake(Path(name).parent, before)})
+    folder = Path(name).parent
+    values = _values(
+        root,
+        {**_KEYS, "leak_intake": _intake(folder, before), "notifications": lambda node, _: notifications(node, folder)},
+    )
     families = values.pop("families", {})
     if not isinstance(families, dict):
         raise fault(root, "families: expected keys with values")
@@ -247,6 +252,7 @@ _FAMILY_KEYS: Mapping[str, Read] = {
     "rate_limits": _rates,
     "expected_hours": _hours,
     "on_leak": _on_leak,
+    "shorten_existing": _truth,
 }
 _HOUR_KEYS: Mapping[str, Read] = {
     "from": _as("first", _hour),

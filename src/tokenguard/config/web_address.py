@@ -40,6 +40,11 @@ class WebAddress:
         return self.origin.startswith("https://")
 
 
+def is_loopback_name(host: str) -> bool:
+    """Whether a host, as it is written in an address, can be no other than this machine."""
+    return _LOOPBACK.fullmatch(host.lower()) is not None
+
+
 def web_address(text: str) -> WebAddress:
     """The address that `text` is: https, or http to this machine itself; no login, query or fragment.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from tokenguard.model.leak_intake import LeakIntake
+from tokenguard.model.notification import Notifications
 
 WEEK_HOURS = 168
 
@@ -75,6 +76,8 @@ class FamilyPolicy:
     """For each of its tokens, all of them at once."""
     expected_hours: ExpectedHours | None = None
     on_leak: OnLeak = OnLeak.REVOKE
+    shorten_existing: bool = False
+    """Whether a sweep gives older tokens the expiry that `max_lifetime_days` would give them now."""
 
     def max_active_for(self, plan: str) -> int | None:
         """How many live tokens a user of that plan may have; None: any number."""
@@ -100,6 +103,7 @@ class Policies:
     stranger_rate_limits: tuple[RateLimit, ...] = ()
     """For each address that comes without a token."""
     leak_intake: LeakIntake = field(default_factory=LeakIntake)
+    notifications: Notifications = field(default_factory=Notifications)
 
     def family(self, family: str) -> FamilyPolicy:
         """The policy of that family."""

@@ -16,7 +16,7 @@ from tokenguard.store.audit import Action
 from tokenguard.store.engine import Database
 from tokenguard.store.pepper import Peppers
 from tokenguard.store.schema import VERSIONS, version_of
-from tokenguard.store.tables import audit, leaks, metadata, tokens, users
+from tokenguard.store.tables import audit, deliveries, leaks, metadata, tokens, users
 
 _HASH_BYTES = 32
 _NAMED = 5
@@ -48,6 +48,8 @@ class StoreCheck:
     leaks: int
     events: int
     faults: tuple[str, ...]
+    dead_messages: int = 0
+    """What was given up: no fault of the store."""
 
     @property
     def sound(self) -> bool:
@@ -95,6 +97,7 @@ def _looked_at(connection: Connection, peppers: Peppers | None) -> StoreCheck:
         leaks=_number(connection, leaks.c.id),
         events=_number(connection, audit.c.id),
         faults=(*(fault for look in _LOOKS for fault in look(connection)), *_foreign(connection, peppers)),
+        dead_messages=_number(connection, deliveries.c.dead_at),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +63,8 @@ class Database:
         """SQLite's file; None: PostgreSQL."""
         self.generation = 0
         """Rises when the file at `path` became another: connections of before are then of no use."""
+        self.listeners: list[Callable[[], object]] = []
+        """Called after each transaction that wrote, by whoever wrote: they take no time, and raise nothing."""
         self._file = _identity(path)
         self._writing = threading.Lock()
 
@@ -105,6 +107,8 @@ class Database:
             writer = connection.execution_options(tokenguard_writes=True)
             with writer.begin():
                 yield writer
+        for listener in self.listeners:
+            listener()
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

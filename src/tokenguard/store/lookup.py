@@ -113,12 +113,12 @@ class Lookup:
         self._usage.note(found.id, now, address)
         actor = self._actor(found, address, agent)
         actor.require(Permission.INTROSPECT)
-        return actor, self._introspection(others, rows, now, used=isinstance(token, Secret))
+        return actor, self._introspection(others, rows, now, actor, used=isinstance(token, Secret))
 
-    def introspection(self, token: Secret | bytes) -> Introspection:
+    def introspection(self, token: Secret | bytes, caller: Actor) -> Introspection:
         """Whether a token lives, for a caller who is known already."""
-        hashes = self._hashes(token)
-        return self._introspection(hashes, self._found(hashes), self._context.now(), used=isinstance(token, Secret))
+        hashes, used = self._hashes(token), isinstance(token, Secret)
+        return self._introspection(hashes, self._found(hashes), self._context.now(), caller, used=used)
 
     def close(self) -> None:
         """Let go of the connections."""
@@ -128,8 +128,12 @@ class Lookup:
         digest = sha256(token.reveal()).digest() if isinstance(token, Secret) else token
         return self._context.peppers.candidates(digest)
 
-    def _introspection(self, hashes: Sequence[bytes], rows: Sequence[Found], now: int, *, used: bool) -> Introspection:
-        found = self._accepted([row for row in rows if row.keyed_hash in hashes], now, None, None)
+    def _introspection(
+        self, hashes: Sequence[bytes], rows: Sequence[Found], now: int, caller: Actor, *, used: bool
+    ) -> Introspection:
+        found = self._accepted(
+            [row for row in rows if row.keyed_hash in hashes], now, caller.address, caller.agent, shown=True
+        )
         if found is None:
             return INACTIVE
         if used:
@@ -144,18 +148,22 @@ class Lookup:
             iat=found.created_at // SECOND,
         )
 
-    def _accepted(self, rows: Sequence[Found], now: int, address: str | None, agent: str | None) -> Found | None:
+    def _accepted(
+        self, rows: Sequence[Found], now: int, address: str | None, agent: str | None, *, shown: bool = False
+    ) -> Found | None:
         """The row of a live token. At the very moment of its expiry it is not, any more."""
         if not rows:
             return None
         row = rows[0]
+        if row.honeytoken:
+            # Whoever tries it, found it somewhere: that its time is over makes this no less interesting.
+            if row.revoked_at is None:
+                self._usage.spring(row.id, now, address, agent, shown=shown)
+            return None
         if row.revoked_at is not None or not row.owner_active or (row.expires_at is not None and row.expires_at <= now):
             return None
         idle = self._idle_expiry.get(row.family)
         if idle is not None and (row.last_used_at or row.created_at) <= now - idle:
-            return None
-        if row.honeytoken:
-            self._usage.spring(row.id, now, address, agent)
             return None
         return row
 

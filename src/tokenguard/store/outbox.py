@@ -1,17 +1,18 @@
 """What is to be told to the world outside: a row, written in the transaction of what it tells of.
 
-Whoever delivers reads the rows later, at least once each; receivers tell repetitions apart by the row's id.
+`store/deliveries.py` takes the rows out later, for each channel at least once; receivers tell repetitions apart by the
+row's id.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
 from typing import TypeAlias
 
 from sqlalchemy import Connection
 
+from tokenguard.model.notification import Kind
 from tokenguard.store.bulk import insert_rows
 from tokenguard.store.context import Context
 from tokenguard.store.tables import outbox
@@ -19,17 +20,10 @@ from tokenguard.store.tables import outbox
 Payload: TypeAlias = Mapping[str, object]
 """JSON values. Never a token, nor its hash."""
 
+__all__ = ["Kind", "Payload", "put"]
+
 _COLUMNS = ("id", "at", "kind", "payload", "attempts", "next_at")
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-class Kind(StrEnum):
-    """What happened."""
-
-    TOKENS_REVOKED = "tokens.revoked"
-    """To an owner: these tokens of theirs were revoked."""
-    LEAKS_FOUND = "leaks.found"
-    """To an owner: these tokens of theirs were seen where they do not belong, for the first time or again."""
 
 
 def put(connection: Connection, context: Context, kind: Kind, payloads: Iterable[Payload], at: int) -> None:

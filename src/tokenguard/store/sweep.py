@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, exists, or_
 
 from tokenguard.store.clock import DAY, HOUR
 from tokenguard.store.context import Context
-from tokenguard.store.tables import idempotency, outbox, rate_counts, token_uses
+from tokenguard.store.tables import deliveries, idempotency, outbox, rate_counts, token_uses
 
 _REQUESTS = DAY
 _COUNTS = 2 * DAY
 _MESSAGES = 30 * DAY
+_DEAD = 90 * DAY
 _USES = 400 * DAY
 """More than a year: whether a token is used once a year is worth knowing."""
 
 
 def sweep(connection: Connection, context: Context) -> dict[str, int]:
-    """Delete it; how many rows of each kind. Tokens, leaks and the audit stay, and messages that never arrived."""
+    """Delete it; how many rows of each kind. Tokens, leaks and the audit stay.
+
+    A message stays a month; 90 days where it did not arrive, and always as long as it is on its way to somebody.
+    """
     now = context.now()
+    # Before the messages, whom they name.
+    gone = or_(deliveries.c.delivered_at <= now - _MESSAGES, deliveries.c.dead_at <= now - _DEAD)
+    connection.execute(delete(deliveries).where(gone))
+    wanted = exists().where(deliveries.c.message_id == outbox.c.id)
     forgotten = {
         "requests": delete(idempotency).where(idempotency.c.created_at <= now - _REQUESTS),
         "counts": delete(rate_counts).where(rate_counts.c.window_start <= now - _COUNTS),
-        "messages": delete(outbox).where(outbox.c.delivered_at <= now - _MESSAGES),
+        "messages": delete(outbox).where(outbox.c.at <= now - _MESSAGES, ~wanted),
         "uses": delete(token_uses).where(token_uses.c.hour <= (now - _USES) // HOUR),
     }
     return {kind: connection.execute(statement).rowcount for kind, statement in forgotten.items()}

@@ -164,7 +164,9 @@ outbox = Table(
     Column("payload", Text, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("next_at", BigInteger, nullable=False),
+    # When it was taken out, one delivery for each channel.
     Column("delivered_at", BigInteger),
+    # When it was found too old to tell.
     Column("dead_at", BigInteger),
     Index("ix_outbox_next", "delivered_at", "dead_at", "next_at"),
 )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from time import monotonic
 
-from sqlalchemy import BindParameter, Connection, Update, bindparam, case, func, or_, update
+from sqlalchemy import BindParameter, Connection, Update, bindparam, case, func, or_, select, update
 
 from tokenguard.errors import StoreError
 from tokenguard.store.actor import Actor
@@ -21,6 +21,7 @@ from tokenguard.store.bulk import insert_into
 from tokenguard.store.clock import HOUR, MINUTE
 from tokenguard.store.context import Context
 from tokenguard.store.engine import Database
+from tokenguard.store.outbox import Kind, put
 from tokenguard.store.tables import token_uses, tokens
 
 EVERY_SECONDS = 60.0
@@ -30,6 +31,8 @@ _AT_ONCE = 1000
 _KEPT = 200_000
 """Different uses kept in memory. Beyond, they are not noted: a flood of addresses must not fill it."""
 _LONGEST_ADDRESS = 64
+_MOST_ALARMS = 10
+"""Of one honeytoken in a minute: after so many addresses another one says no more."""
 
 _Key = tuple[str, int, str]
 """A token's id, the hour, the address."""
@@ -49,6 +52,16 @@ class _Use:
     last_used_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Touched:
+    """A use of a honeytoken."""
+
+    token_id: str
+    at: int
+    caller: Actor
+    shown: bool
+
+
 class UsageLog:
     """The uses that are not written yet, and the thread that writes them."""
 
@@ -60,9 +73,11 @@ class UsageLog:
         # Numbers by key and no objects: a hundred thousand of those would keep the garbage collector busy.
         self._uses: dict[_Key, int] = {}
         self._last: dict[_Key, int] = {}
-        self._sprung: dict[str, int] = {}
-        """When a honeytoken's use was told of last."""
-        self._to_tell: list[tuple[str, Actor]] = []
+        self._sprung: dict[str, dict[str, int]] = {}
+        """When a honeytoken's use was told of last, by the address that it came from."""
+        self._to_tell: list[_Touched] = []
+        self._telling = threading.Lock()
+        """Held while alarms are written: whoever flushes waits for those that another thread has begun with."""
         self._wake = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
@@ -78,19 +93,29 @@ class UsageLog:
         if self._thread is None:
             self._start()
 
-    def spring(self, token_id: str, at: int, address: str | None, agent: str | None) -> None:
-        """A honeytoken was used: an audit event soon, at most one a minute and token.
+    def spring(self, token_id: str, at: int, address: str | None, agent: str | None, *, shown: bool = False) -> None:
+        """A honeytoken was used: an audit event and an alarm soon, for each address once a minute.
 
-        Not at once: a refusal that waits for the disk would tell the bait from a token that never was.
+        Not at once: a refusal that waits for the disk would tell the bait from a token that never was. `shown`: to a
+        service, whose address it is.
         """
         with self._lock:
-            if at - self._sprung.get(token_id, -MINUTE) < MINUTE:
+            if not self._is_news(token_id, at, "" if shown else address or ""):
                 return
-            self._sprung[token_id] = at
-            self._to_tell.append((token_id, Actor(name="anyone", rights=frozenset(), address=address, agent=agent)))
+            caller = Actor(name="anyone", rights=frozenset(), address=address, agent=agent)
+            self._to_tell.append(_Touched(token_id, at, caller, shown))
         self._wake.set()
         if self._thread is None:
             self._start()
+
+    def _is_news(self, token_id: str, at: int, address: str) -> bool:
+        """Whether that is worth an alarm of its own: a flood of addresses is not, nor where one is not known."""
+        lately = {each: told for each, told in self._sprung.get(token_id, {}).items() if at - told < MINUTE}
+        self._sprung[token_id] = lately
+        if address in lately or len(lately) >= _MOST_ALARMS or (lately and not address):
+            return False
+        lately[address] = at
+        return True
 
     def flush(self) -> None:
         """Write what was noted; what cannot be written is kept for the next time. Never raises."""
@@ -138,16 +163,33 @@ class UsageLog:
                 due = monotonic() + self._every
 
     def _tell(self) -> None:
-        with self._lock:
-            sprung, self._to_tell = self._to_tell, []
-        for token_id, caller in sprung:
-            try:
-                with self._database.writing() as connection:
-                    note(connection, self._context, caller, Action.HONEYTOKEN_USED, token_id=token_id)
-            except StoreError as error:
-                _log.warning("the use of honeytoken %s is not in the audit yet: %s", token_id, error.message)
-                with self._lock:
-                    self._to_tell.append((token_id, caller))
+        with self._telling:
+            with self._lock:
+                sprung, self._to_tell = self._to_tell, []
+            for each in sprung:
+                try:
+                    with self._database.writing() as connection:
+                        _sound_alarm(connection, self._context, each)
+                except StoreError as error:
+                    _log.warning("the use of honeytoken %s is not in the audit yet: %s", each.token_id, error.message)
+                    with self._lock:
+                        self._to_tell.append(each)
+
+
+def _sound_alarm(connection: Connection, context: Context, touched: _Touched) -> None:
+    """The event in the audit, and the message to whoever is to know."""
+    caller = touched.caller
+    detail = {"shown_to_a_service": True} if touched.shown else {}
+    note(connection, context, caller, Action.HONEYTOKEN_USED, token_id=touched.token_id, detail=detail)
+    owner = connection.execute(select(tokens.c.owner_id).where(tokens.c.id == touched.token_id)).scalar()
+    told = {
+        "owner": {"id": owner},
+        "tokens": [{"id": touched.token_id}],
+        "address": caller.address or "",
+        "agent": caller.agent or "",
+        **detail,
+    }
+    put(connection, context, Kind.HONEYTOKEN_USED, [told], touched.at)
 
 
 def _portions(uses: Iterable[_Use]) -> Iterator[list[_Use]]:
