@@ -21,6 +21,7 @@ from tokenguard.app.detector import Detector
 from tokenguard.app.hook_state import HookState, HookStatus, hook_status
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.sight import Sight, of_folder
+from tokenguard.app.store_care import undelivered
 from tokenguard.config.display import Shown, described
 from tokenguard.config.places import REPOSITORY_FILE, state_folder, user_file
 from tokenguard.config.settings import Settings
@@ -32,6 +33,7 @@ from tokenguard.report.summary import counted, size
 from tokenguard.ruleset.check import checked
 
 _REINSTALL = "install tokenguard again"
+_MOST_DEAD = 5
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
 
@@ -83,7 +85,7 @@ def diagnose(environ: Mapping[str, str], folder: Path, cache: Path | None) -> Di
     except ConfigError as error:
         checks.append(_failed("configuration", error))
     checks += _rules(settings or Settings(), sight)
-    checks += [*_cache(cache, settings), *_hooks(environ, folder), *_pending(environ)]
+    checks += [*_cache(cache, settings), *_hooks(environ, folder), *_pending(environ), *_undelivered(environ)]
     return Diagnosis(tuple(checks), described(settings) if settings is not None else ())
 
 
@@ -265,3 +267,27 @@ def _pending(environ: Mapping[str, str]) -> Iterator[Check]:
     pending = f"{len(entries):,} pending at {', '.join(sorted({each.intent.issuer for each in entries}))}"
     value = f"{pending}, the oldest since {oldest} ({why})"
     yield Check("revocations", value, Health.NOTE, "run: tokenguard revoke --resume")
+
+
+# Notifications.
+
+
+def _undelivered(environ: Mapping[str, str]) -> Iterator[Check]:
+    """What the token store of this user was to tell somebody, and could not."""
+    try:
+        found = undelivered(environ)
+    except TokenguardError as error:
+        # A scan needs no store.
+        yield Check("notifications", error.message, Health.NOTE, error.remedy or "tokenguard store check")
+        return
+    if found is None:
+        return
+    waiting, dead = found
+    if not dead:
+        yield Check("notifications", f"{counted(waiting, 'message')} on the way, none given up")
+    for each in dead[:_MOST_DEAD]:
+        what = f"{each.kind} {each.message_id} did not reach {each.channel} in {counted(each.attempts, 'attempt')}"
+        remedy = "correct the channel, then: tokenguard store relay --once --retry-dead --config FILE"
+        yield Check("notifications", f"{what}: {each.failure}", Health.NOTE, remedy)
+    if len(dead) > _MOST_DEAD:
+        yield Check("notifications", f"{len(dead) - _MOST_DEAD} more given up", Health.NOTE, "correct the channels")

@@ -1,4 +1,4 @@
-"""The care of a store: made, migrated, checked, backed up, swept. Where it and its pepper are, the environment says."""
+"""The care of a store: made, checked, backed up, swept, its messages sent. The environment says where it is."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tokenguard.app.embedded import extra_missing, make_peppers, pepper_file, store_place, user_name
 from tokenguard.config.server_file import default_policies, read_server_file
-from tokenguard.errors import StoreError
+from tokenguard.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
     from tokenguard.model.rule import RuleSet
     from tokenguard.model.token import Created
+    from tokenguard.respond.relay import Tally
     from tokenguard.store.check import StoreCheck
+    from tokenguard.store.deliveries import DeadDelivery
     from tokenguard.store.engine import Database
     from tokenguard.store.pepper import Peppers
+    from tokenguard.store.store import Store
 
 _PEPPER_FILE = "TOKENGUARD_PEPPER_FILE"
 _PEPPER = "TOKENGUARD_PEPPER"
@@ -123,20 +126,77 @@ def back_up(environ: Mapping[str, str], target: Path) -> tuple[str, StoreCheck]:
         return database.name, back_up(database, _peppers(environ), target)
 
 
-def sweep(environ: Mapping[str, str], ruleset: RuleSet) -> tuple[str, dict[str, int]]:
-    """Delete what the store may forget: its name, and how many rows of each kind.
+def sweep(
+    environ: Mapping[str, str], ruleset: RuleSet, config: Path | None = None
+) -> tuple[str, dict[str, int], dict[str, int]]:
+    """Do what time does to tokens, and delete what the store may forget.
+
+    Gives its name, of how many tokens each was done, and how many rows of each kind were deleted.
+
+    Raises:
+        UsageError: no place for it is known, or the extra for it is not installed.
+        ConfigError: the server's file is wrong.
+        StoreError: it is broken, or older or newer than this program.
+    """
+    with _store(environ, ruleset, config) as store:
+        from tokenguard.store.lifecycle import tend
+        from tokenguard.store.sweep import sweep
+
+        tended = tend(store.database, store.context)
+        with store.database.writing() as connection:
+            forgotten = sweep(connection, store.context)
+        return store.database.name, tended, forgotten
+
+
+def relay(
+    environ: Mapping[str, str], ruleset: RuleSet, config: Path | None, *, retry_dead: bool = False
+) -> tuple[str, Tally]:
+    """Send what is to be told and is due, once: the store's name, and what came of it.
+
+    Raises:
+        UsageError: no place for the store is known, or the extra for it is not installed.
+        ConfigError: the server's file is wrong, names no channel, or a secret that is not there.
+        StoreError: the store is broken, or older or newer than this program.
+    """
+    with _store(environ, ruleset, config) as store:
+        from tokenguard.respond.relay import Relay, lanes
+        from tokenguard.store.deliveries import revive
+
+        ways = lanes(store.context.policies.notifications, environ)
+        if not ways:
+            raise ConfigError("no channel is configured", remedy="name them under `notifications`, and --config FILE")
+        if retry_dead:
+            with store.database.writing() as connection:
+                revive(connection, store.context)
+        return store.database.name, Relay(store.database, store.context, ways).once()
+
+
+def undelivered(environ: Mapping[str, str]) -> tuple[int, tuple[DeadDelivery, ...]] | None:
+    """How many messages are on their way, and those that were given up; None: there is no store here.
 
     Raises:
         UsageError: no place for it is known, or the extra for it is not installed.
         StoreError: it is broken, or older or newer than this program.
     """
+    place = store_place(environ)
+    if not isinstance(place, str) and not place.exists():
+        return None
+    with _opened(environ) as database:
+        from tokenguard.store.deliveries import counts, dead
+        from tokenguard.store.schema import check_version
+
+        with database.reading() as connection:
+            check_version(connection, database.name)
+            return counts(connection)[0], dead(connection)
+
+
+@contextmanager
+def _store(environ: Mapping[str, str], ruleset: RuleSet, config: Path | None) -> Iterator[Store]:
     with _installed():
         from tokenguard.store.store import Store
-        from tokenguard.store.sweep import sweep
-    with Store.open(store_place(environ), peppers=_peppers(environ), ruleset=ruleset) as store:
-        with store.database.writing() as connection:
-            forgotten = sweep(connection, store.context)
-        return store.database.name, forgotten
+    policies = default_policies() if config is None else read_server_file(config)
+    with Store.open(store_place(environ), peppers=_peppers(environ), ruleset=ruleset, policies=policies) as store:
+        yield store
 
 
 def _peppers(environ: Mapping[str, str]) -> Peppers:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 UNSOUND = 3
 
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_config_option = click.option(
+    "--config", type=click.Path(path_type=Path), metavar="FILE", help="The server's configuration."
+)
 _rules_option = click.option(
     "--rules",
     "more",
@@ -111,6 +114,8 @@ def check(as_json: bool) -> int:  # noqa: FBT001 - click's way
         _screen().line(f"{name}: {_summary(found)}: {'sound' if found.sound else 'NOT SOUND'}")
         for fault in found.faults:
             complain(fault)
+        if found.dead_messages:
+            tell(f"{counted(found.dead_messages, 'message')} did not arrive: tokenguard doctor")
     return 0 if found.sound else UNSOUND
 
 
@@ -133,19 +138,59 @@ def backup(target: Path, as_json: bool) -> None:  # noqa: FBT001 - click's way
     )
 
 
-@store.command(epilog=examples("tokenguard store sweep"))
+@store.command(
+    epilog=examples("tokenguard store sweep", "tokenguard store sweep --config tokenguard.server.yaml --json")
+)
+@_config_option
 @_rules_option
 @_json_option
-def sweep(more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001 - click's way
-    """Forget what is over: answered requests, counts of rates, messages that arrived, uses of long ago.
+def sweep(config: Path | None, more: tuple[Path, ...], as_json: bool) -> None:  # noqa: FBT001 - click's way
+    """Do what is due by time; a server does the same once a day.
 
-    Tokens, leaks and the audit stay for good.
+    Owners are reminded 14 and 3 days before a token expires, and warned of idle ones; those that stay idle are revoked,
+    and expiries shortened, as far as the policies of FILE say so: each is in the audit. Then what is over is forgotten:
+    answered requests, counts of rates, messages that arrived, uses of long ago. Tokens, leaks and the audit stay.
     """
-    name, forgotten = store_care.sweep(os.environ, way_of(None, None, more).ruleset)
+    name, tended, forgotten = store_care.sweep(os.environ, way_of(None, None, more).ruleset, config)
     if as_json:
-        _screen().json({"store": name, "forgotten": forgotten})
+        _screen().json({"store": name, "tokens": tended, "forgotten": forgotten})
+        return
+    said = (f"{tended['expiring']} tokens expire soon", f"{tended['idle']} are idle")
+    done = (f"{tended['revoked']} revoked", f"{tended['shortened']} shortened")
+    _screen().line(f"{name}: {', '.join((*said, *done))}")
+    _screen().line(f"{name}: {', '.join(f'{number} {kind}' for kind, number in forgotten.items())} forgotten")
+
+
+@store.command(
+    epilog=examples(
+        "tokenguard store relay --once --config tokenguard.server.yaml",
+        "tokenguard store relay --once --retry-dead --config tokenguard.server.yaml",
+    )
+)
+@_config_option
+@click.option("--once", is_flag=True, required=True, help="Send what is due now, and end: for cron.")
+@click.option("--retry-dead", is_flag=True, help="Also what was given up, for another day.")
+@_rules_option
+@_json_option
+def relay(
+    config: Path | None,
+    once: bool,  # noqa: FBT001 - click's way
+    retry_dead: bool,  # noqa: FBT001
+    more: tuple[Path, ...],
+    as_json: bool,  # noqa: FBT001
+) -> int:
+    """Send what is to be told over the channels of FILE (docs/notifications.md), as a server does all the time.
+
+    Exit 0: nothing failed; 3: something did, and is tried again for a day.
+    """
+    del once
+    name, tally = store_care.relay(os.environ, way_of(None, None, more).ruleset, config, retry_dead=retry_dead)
+    numbers = {"taken": tally.taken, "delivered": tally.delivered, "failed": tally.failed, "dead": tally.dead}
+    if as_json:
+        _screen().json({"store": name, **numbers})
     else:
-        _screen().line(f"{name}: {', '.join(f'{number} {kind}' for kind, number in forgotten.items())} forgotten")
+        _screen().line(f"{name}: {', '.join(f'{number} {kind}' for kind, number in numbers.items())}")
+    return UNSOUND if tally.failed or tally.dead else 0
 
 
 def _out(raw: str) -> None:
@@ -166,6 +211,7 @@ def _numbers(found: StoreCheck) -> dict[str, object]:
         "revoked": found.revoked,
         "leaks": found.leaks,
         "events": found.events,
+        "dead_messages": found.dead_messages,
     }
 
 

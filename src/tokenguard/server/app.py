@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,7 @@ from starlette.routing import Match
 
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.server.admission import Admission
+from tokenguard.server.background import Background
 from tokenguard.server.body import DisconnectedError
 from tokenguard.server.dashboard.dashboard import Dashboard
 from tokenguard.server.dashboard.problem_page import problem_page, wants_page
@@ -83,7 +85,7 @@ def build(store: Store, settings: ServerSettings, write_log: Callable[[str], obj
         # A redirect would be built from the Host header, which anybody writes.
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=_closing(store),
+        lifespan=_living(store, Background(store, os.environ)),
     )
     app.state.admission = admission
     app.state.intake = doors = intake(admission)
@@ -110,10 +112,12 @@ def _direct(admission: Admission, doors: Intake) -> dict[tuple[str, str], ASGIAp
     return calls
 
 
-def _closing(store: Store) -> Any:
+def _living(store: Store, background: Background) -> Any:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        background.start()
         yield
+        await run_in_threadpool(background.close)
         # Writes down what is still to be noted: when tokens were last used.
         await run_in_threadpool(store.close)
 

@@ -1,0 +1,126 @@
+"""Notices as plain text mails, one address a mail, handed to the mail server that the configuration names.
+
+Headers are built from our own words, ids and checked addresses: no text of others gets into one. The body is encoded,
+so that none of its lines can be taken for SMTP.
+"""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import socket
+import ssl
+from contextlib import closing, suppress
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+
+from tokenguard.model.notification import OWNERS, Encryption, MailServer, Notice
+from tokenguard.model.secret import Secret
+from tokenguard.respond.message import message, plain
+from tokenguard.respond.post import CONNECT_SECONDS, TOTAL_SECONDS, trust
+from tokenguard.respond.sender import NotDeliveredError
+from tokenguard.respond.watch import Watch
+
+NOBODY = "the owner has no address"
+_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
+
+
+class Mail:
+    """A Sender to one address, or to the owners."""
+
+    def __init__(  # noqa: PLR0913 - where to, and how
+        self,
+        name: str,
+        to: str,
+        server: MailServer,
+        password: Secret | None,
+        *,
+        link: str = "",
+        seconds: float = TOTAL_SECONDS,
+    ) -> None:
+        self.name = name
+        self._to = to
+        self._server = server
+        self._password = password
+        self._link = link
+        self._seconds = seconds
+
+    def send(self, notice: Notice) -> str:
+        """As Sender says."""
+        to = notice.owner_email if self._to == OWNERS else self._to
+        if not _ADDRESS.fullmatch(to):
+            return NOBODY
+        mail = _mail(notice, self._server.sender, to, self._link)
+        watch = Watch(self._seconds)
+        try:
+            with watch:
+                self._hand_in(mail, to, watch)
+        except smtplib.SMTPResponseException as error:
+            raise NotDeliveredError(f"the mail server answered with {error.smtp_code}") from None
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = ", ".join(str(code) for code, _ in error.recipients.values())
+            raise NotDeliveredError(f"the mail server refused the recipient ({codes})") from None
+        except ssl.SSLCertVerificationError:
+            raise NotDeliveredError("the mail server's certificate is not trusted") from None
+        except smtplib.SMTPNotSupportedError:
+            raise NotDeliveredError("the mail server offers no such encryption or login") from None
+        except (OSError, smtplib.SMTPException):
+            slow = "does not answer in time" if watch.over else "cannot be reached, or breaks off"
+            raise NotDeliveredError(f"the mail server {slow}") from None
+        return ""
+
+    def _hand_in(self, mail: EmailMessage, to: str, watch: Watch) -> None:
+        server = self._server
+        connected = socket.create_connection((server.host, server.port), min(CONNECT_SECONDS, watch.left()))
+        with connected, closing(connected.dup()) as handle:
+            # The deadline cuts the connection by a handle of its own: the other one becomes TLS's.
+            watch.over_connection(handle)
+            connected.settimeout(watch.left())
+            secured = connected
+            if server.encryption is Encryption.TLS:
+                secured = trust().wrap_socket(connected, server_hostname=server.host)
+            with closing(_Conversation(server, secured)) as talk:
+                talk.begin()
+                if server.encryption is Encryption.STARTTLS:
+                    talk.starttls(context=trust())
+                if self._password is not None:
+                    talk.login(server.user, self._password.reveal().decode())
+                talk.send_message(mail, server.sender, [to])
+                with suppress(OSError, smtplib.SMTPException):
+                    # It was taken: how the conversation ends changes nothing.
+                    talk.quit()
+
+
+class _Conversation(smtplib.SMTP):
+    """smtplib's, over a connection of ours: its own would be made without a deadline."""
+
+    def __init__(self, server: MailServer, connected: socket.socket) -> None:
+        # The machine's own name is nobody's business, and looking it up may take long.
+        super().__init__(local_hostname=server.sender.rpartition("@")[2])
+        self._host = server.host
+        """Whose certificate STARTTLS is to show."""
+        self.sock = connected
+
+    def begin(self) -> None:
+        """Hear the greeting."""
+        code, text = self.getreply()
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, text)
+
+
+def _mail(notice: Notice, sender: str, to: str, link: str) -> EmailMessage:
+    said = message(notice, link)
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = Address(display_name="tokenguard", addr_spec=sender)
+    mail["To"] = Address(addr_spec=to)
+    mail["Subject"] = said.subject
+    mail["Date"] = format_datetime(notice.at)
+    # The same for each repetition: mail programs show one of them.
+    mail["Message-ID"] = f"<{notice.id}@{sender.rpartition('@')[2]}>"
+    # RFC 3834: nobody's absence is to answer it.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["X-Tokenguard-Event"] = str(notice.kind)
+    mail.set_content(plain(said) + "\n", cte="quoted-printable")
+    return mail
