@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.scenario import (
+    alerts,
     attribution,
     files,
     history,
@@ -30,4 +31,5 @@ SCENARIOS = (
     introspection.SCENARIO,
     look_up.SCENARIO,
     revocations.SCENARIO,
+    alerts.SCENARIO,
 )

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import insert, select
 
+from tokenguard.model.policy import Policies
 from tokenguard.model.secret import Secret
 from tokenguard.ruleset.assemble import load_builtin
 from tokenguard.store.actor import Permission
@@ -25,12 +26,17 @@ CALLER = -1
 _FAMILY = "keebai-api-key"
 _VISIBLE = 12
 _AT_ONCE = 10_000
-_USER = "usr_bench"
+USER = "usr_bench"
 
 
 def token(seed: int, number: int) -> Secret:
     """Token `number` of a store; it looks like one of Keebai's."""
     return Secret(b"kbai_pk_" + sha256(f"tokenguard bench {seed} {number}".encode()).hexdigest().encode())
+
+
+def token_id(number: int) -> str:
+    """Its id."""
+    return f"tok_{number + 1:024x}"
 
 
 def make(url: str | Path, pepper_file: Path, seed: int, count: int) -> None:
@@ -40,16 +46,16 @@ def make(url: str | Path, pepper_file: Path, seed: int, count: int) -> None:
         _fill(store, seed, count)
 
 
-def opened(url: str | Path, pepper_file: Path) -> Store:
+def opened(url: str | Path, pepper_file: Path, policies: Policies | None = None) -> Store:
     """A store that was made."""
-    return Store.open(url, peppers=read_pepper_file(pepper_file), ruleset=load_builtin())
+    return Store.open(url, peppers=read_pepper_file(pepper_file), ruleset=load_builtin(), policies=policies)
 
 
 def _fill(store: Store, seed: int, count: int) -> None:
     now = time.time_ns() // 1000
     with store.database.writing() as connection:
         role = connection.execute(select(roles.c.id).where(roles.c.name == ADMIN)).scalar_one()
-        user = {"id": _USER, "email": "bench@example.org", "name": "Bench", "plan": "FREE", "role_id": role}
+        user = {"id": USER, "email": "bench@example.org", "name": "Bench", "plan": "FREE", "role_id": role}
         connection.execute(insert(users).values(**user, active=True, created_at=now))
         rows = _rows(store, seed, count, now)
         while some := [row for _, row in zip(range(_AT_ONCE), rows, strict=False)]:
@@ -62,13 +68,13 @@ def _rows(store: Store, seed: int, count: int, now: int) -> Iterator[dict[str, A
         pepper, keyed = store.context.peppers.keyed(sha256(value).digest())
         scopes = list(map(str, Permission)) if number == CALLER else ["messages:send"]
         yield {
-            "id": f"tok_{number + 1:024x}",
+            "id": token_id(number),
             "family": _FAMILY,
             "prefix": value[:_VISIBLE].decode(),
             "keyed_hash": keyed,
             "pepper_id": pepper,
             "name": "caller" if number == CALLER else f"token {number}",
-            "owner_id": _USER,
+            "owner_id": USER,
             "scopes": json.dumps(scopes),
             "honeytoken": False,
             "created_at": now + number,

@@ -206,7 +206,7 @@ def test_planted_commits_are_reachable(repository: RepositoryBuilder, tmp_path: 
 # The whole.
 
 SMALL = ("second-scan", "staged-leak", "hostile")
-STORE = ("introspection", "look-up", "revocations")
+STORE = ("introspection", "look-up", "revocations", "alerts")
 
 
 @pytest.fixture(scope="module")
@@ -262,6 +262,7 @@ def test_the_store_is_measured_at_work(store_record: Path) -> None:
     assert {name: outcome.findings for name, outcome in done.items()} == {
         "a constant": 40, "introspection, SQLite": 40, "among 1,000 tokens": 100, "among 2,000 tokens": 100,
         "plain sqlite3, ten transactions": 20, "revoked through the client": 20,
+        "bare endpoint, one commit": 2, "alerts of one token": 2, "one alert of all tokens": 20,
     }  # fmt: skip
     assert all(outcome.complete and outcome.seconds for outcome in done.values())
     assert "The token store" in table.markdown(read(store_record))
