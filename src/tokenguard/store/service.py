@@ -35,6 +35,7 @@ from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.context import Context
 from tokenguard.store.engine import CollisionError, Database
 from tokenguard.store.lookup import Lookup
+from tokenguard.store.standing import while_standing
 from tokenguard.store.words import invalid
 
 P = ParamSpec("P")
@@ -144,7 +145,8 @@ class StoreService:
 
     def report_leaks(self, report: Mapping[str, object]) -> tuple[LeakMatch, ...]:
         """Hand in a tokenguard report, or `{finding, seen_at, url}`: records, never revokes."""
-        return self._write(leak_reports.report_leaks, report)
+        findings = leak_reports.read_report(self._context, self.actor, report)
+        return self._write(while_standing(leak_reports.record_findings), findings)
 
     def leaks(
         self, *, state: str | None = None, token: str | None = None, cursor: str | None = None, limit: int = 100
@@ -166,7 +168,7 @@ class StoreService:
 
     def create_user(self, *, email: str, name: str, role: str, plan: str = "FREE") -> User:
         """Add a user; `role` is a role's name or id."""
-        return self._write(users.create_user, email=email, name=name, role=role, plan=plan)
+        return self._write(while_standing(users.create_user), email=email, name=name, role=role, plan=plan)
 
     def change_user(
         self,
@@ -178,7 +180,7 @@ class StoreService:
         active: bool | None = None,
     ) -> User:
         """Change what is given. The last admin stays."""
-        return self._write(users.change_user, user_id, name=name, plan=plan, role=role, active=active)
+        return self._write(while_standing(users.change_user), user_id, name=name, plan=plan, role=role, active=active)
 
     def roles(self) -> tuple[Role, ...]:
         """All roles."""
@@ -186,15 +188,15 @@ class StoreService:
 
     def create_role(self, *, name: str, permissions: Sequence[str]) -> Role:
         """Add a role."""
-        return self._write(roles.create_role, name=name, permissions=permissions)
+        return self._write(while_standing(roles.create_role), name=name, permissions=permissions)
 
     def change_role(self, role_id: str, *, name: str | None = None, permissions: Sequence[str] | None = None) -> Role:
         """Change what is given. The last admin stays."""
-        return self._write(roles.change_role, role_id, name=name, permissions=permissions)
+        return self._write(while_standing(roles.change_role), role_id, name=name, permissions=permissions)
 
     def delete_role(self, role_id: str) -> None:
         """Delete a role that no user has."""
-        self._write(roles.delete_role, role_id)
+        self._write(while_standing(roles.delete_role), role_id)
 
     def audit(self, which: AuditFilter) -> AuditPage:
         """What was done, newest first."""
