@@ -297,6 +297,13 @@ def test_a_giant_body_is_refused_while_it_comes(api: Api) -> None:
     _problem(said, 413)
 
 
+def test_only_who_may_report_makes_the_server_read_a_report(api: Api) -> None:
+    _, narrow = api.mint(api.user("narrow", "developer.manage_tokens"), "developer.manage_tokens")
+    for body in (b"no JSON", b"[" * 2_000_000):
+        answer = api.ask("POST", "/api/v1/leaks", token=narrow, data=body, headers={"Content-Type": "application/json"})
+        assert (answer.status_code, answer.json()["missing"]) == (403, ["leaks:report"])
+
+
 def test_nobody_can_make_the_server_read_a_body(api: Api) -> None:
     """Whoever has no token is told so before the body is sent."""
     head = (

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenguard.server.body import (
+    MOST_VALUES,
     DisconnectedError,
     parse_form,
     parse_json,
@@ -68,6 +69,15 @@ def test_other_json_is_refused_without_repeating_it(body: str) -> None:
 @pytest.mark.parametrize("body", [b'["\xff"]', b'["\xed\xa0\x80"]', b'["\xc0\x80"]', "[]".encode("utf-16")])
 def test_what_is_not_utf8_is_refused(body: bytes) -> None:
     _refused(422, lambda: parse_json(body))
+
+
+@pytest.mark.parametrize("one", [b"[]", b"{}", b'{"":0}', b"0"])
+def test_small_values_without_end_are_refused_before_they_fill_the_memory(one: bytes) -> None:
+    number = MOST_VALUES + 1
+    for body in (b"[" + b",".join([one] * number) + b"]", b"," * number):
+        with pytest.raises(ProblemError) as refused:
+            parse_json(body)
+        assert (refused.value.problem.status, str(MOST_VALUES) in refused.value.problem.detail) == (413, True)
 
 
 def test_a_form_gives_each_field_once() -> None:

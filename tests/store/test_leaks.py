@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from io import StringIO
 from itertools import product
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -20,6 +21,7 @@ from tokenguard.model.secret import Secret
 from tokenguard.model.token import AuditFilter, Created, LeakPlace, NewToken, Target, User
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
+from tokenguard.store import leak_reports
 from tokenguard.store.clock import moment
 from tokenguard.store.pepper import Pepper, Peppers
 from tokenguard.store.service import StoreService
@@ -270,6 +272,35 @@ def test_sightings_without_end_do_not_fill_the_store(
     assert sightings[0].place.path.startswith("0/")
     assert [sighting.place.path.partition("/")[0] for sighting in sightings[-20:]] == ["12"] * 20
     assert scanner.report_leaks({"findings": [of_token(leaked, locations=[location("x")] * 5000)]})[0].id == leak.id
+
+
+def test_the_places_of_a_whole_report_are_bounded(
+    scanner: StoreService, responder: StoreService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leak_reports, "_MOST_PLACES_IN_ALL", 6)
+    places = [location(str(each)) for each in range(20)]
+    for number in (1, 3, 8):
+        findings = [finding(fingerprint=f"{number:016}{each:016}", locations=places) for each in range(number)]
+        (*_, last) = scanner.report_leaks({"findings": findings})
+        assert len(responder.leak(last.id).sightings) == max(1, 6 // number)
+
+
+class Witness(dict[str, object]):
+    """A report that does something while it is read."""
+
+    def __init__(self, report: dict[str, object], done: Callable[[], object]) -> None:
+        super().__init__(report)
+        self._done = done
+
+    def values(self) -> Any:
+        self._done()
+        return super().values()
+
+
+def test_nobody_waits_while_a_report_is_read(people: People, scanner: StoreService) -> None:
+    witness = Witness({"finding": finding()}, lambda: people.role("made meanwhile"))
+    assert scanner.report_leaks(witness)
+    assert "made meanwhile" in {role.name for role in people.local.roles()}
 
 
 def test_who_may(people: People, dana: User, scanner: StoreService, responder: StoreService) -> None:

@@ -41,11 +41,12 @@ class Admission:
         self.limits = limits
         self._scrubber = scrubber
 
-    def bearer(self, scope: Scope) -> Caller:
-        """Whoever comes with a token.
+    def bearer(self, scope: Scope, *needed: str) -> Caller:
+        """Whoever comes with a token, and has these permissions.
 
         Raises:
             ProblemError: 401 for every credential that is no good, 429 for one too many.
+            RefusedError: INSUFFICIENT_SCOPE.
             StoreError: the store does not answer.
         """
         found = credential(scope)
@@ -53,6 +54,7 @@ class Admission:
         if actor is None:
             raise self.refusal(scope, found)
         self.limits.token(actor)
+        actor.require(*needed)
         return self.caller(actor)
 
     def refusal(self, scope: Scope, found: Credential) -> ProblemError:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from tokenguard.server.admission import Admission, Caller
 from tokenguard.server.body import JSON_TYPE, parse_json, parse_query, read_body, require_type
+from tokenguard.store.actor import Permission
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
@@ -89,7 +90,11 @@ class BearerRoute(OpenRoute):
 
 
 class ReportRoute(BearerRoute):
-    """The same for reports, which are large."""
+    """The same for reports, which are large: nobody else's are read."""
+
+    def admit(self, admission: Admission, scope: Scope) -> Caller:
+        """Whoever may report leaks."""
+        return admission.bearer(scope, Permission.REPORT_LEAKS)
 
     def body_limit(self, admission: Admission) -> int:
         """Bytes that the report may have."""

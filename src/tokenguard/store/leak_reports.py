@@ -28,6 +28,8 @@ from tokenguard.store.texts import TokenSieve, tidy
 _MOST_FINDINGS = 10_000
 _MOST_PLACES = 100
 """Of one finding; the first ones are kept."""
+_MOST_PLACES_IN_ALL = 50_000
+"""Of a report: with more findings fewer of each are kept, so that nobody waits for long until it is written."""
 _LONGEST_NAME = 100
 _LONGEST_PREFIX = 200
 _LONGEST_TEXT = 4000
@@ -37,7 +39,7 @@ _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
-class _Finding:
+class ReportedFinding:
     """One finding of a report, as far as the store looks at it."""
 
     rule_id: str
@@ -57,20 +59,30 @@ class _Token:
     owner_id: str
 
 
-def report_leaks(
-    connection: Connection, context: Context, actor: Actor, report: Mapping[str, object]
-) -> tuple[LeakMatch, ...]:
-    """Record what a tokenguard report, or `{finding, seen_at, url}`, has found; a match each, in its order.
+def read_report(context: Context, actor: Actor, report: Mapping[str, object]) -> tuple[ReportedFinding, ...]:
+    """What a tokenguard report, or `{finding, seen_at, url}`, has found. Outside of a transaction: it may take seconds.
 
     Raises:
         RefusedError: INSUFFICIENT_SCOPE; VALIDATION with pointers, also when a token stands anywhere in it.
     """
     actor.require(Permission.REPORT_LEAKS)
-    if any(TokenSieve(context.ruleset).holds_token(text) for text in _texts(report)):
+    holds_token = TokenSieve(context.ruleset).holds_token
+    if any(map(holds_token, _texts(report))):
         raise RefusedError(
             "VALIDATION", "the report holds a token itself", remedy="send its visible prefix and its hash"
         )
-    findings = _findings(report)
+    return _findings(report)
+
+
+def record_findings(
+    connection: Connection, context: Context, actor: Actor, findings: Sequence[ReportedFinding]
+) -> tuple[LeakMatch, ...]:
+    """Record what a report has found; a match each, in its order.
+
+    Raises:
+        RefusedError: INSUFFICIENT_SCOPE.
+    """
+    actor.require(Permission.REPORT_LEAKS)
     now = context.now()
     matches: list[LeakMatch] = []
     for start in range(0, len(findings), _AT_ONCE):
@@ -79,7 +91,7 @@ def report_leaks(
 
 
 def _record(
-    connection: Connection, context: Context, actor: Actor, findings: Sequence[_Finding], now: int
+    connection: Connection, context: Context, actor: Actor, findings: Sequence[ReportedFinding], now: int
 ) -> list[LeakMatch]:
     by_hash = _by_hash(connection, context, findings)
     by_prefix = _prefixes_known(connection, findings)
@@ -104,7 +116,7 @@ def _record(
     return matches
 
 
-def _matched(finding: _Finding, token: _Token | None, by_prefix: Container[tuple[str, str]]) -> str:
+def _matched(finding: ReportedFinding, token: _Token | None, by_prefix: Container[tuple[str, str]]) -> str:
     if token is not None:
         return "hash"
     return "prefix" if finding.token_sha256 is None and (finding.rule_id, finding.prefix) in by_prefix else "none"
@@ -119,7 +131,7 @@ def _tell_owners(connection: Connection, context: Context, news: Mapping[str, _T
     put(connection, context, Kind.LEAKS_FOUND, payloads, now)
 
 
-def _seen(context: Context, finding: _Finding, token: _Token | None, now: int) -> Seen:
+def _seen(context: Context, finding: ReportedFinding, token: _Token | None, now: int) -> Seen:
     since = min((micros(place.seen_at) for place in finding.places if place.seen_at is not None), default=now)
     since = max(0, min(since, now))
     if token is not None:
@@ -133,7 +145,7 @@ def _seen(context: Context, finding: _Finding, token: _Token | None, now: int) -
     return Seen(identities, rule_id, prefix, None, finding.places, since)
 
 
-def _by_hash(connection: Connection, context: Context, findings: Sequence[_Finding]) -> dict[str, _Token]:
+def _by_hash(connection: Connection, context: Context, findings: Sequence[ReportedFinding]) -> dict[str, _Token]:
     """The store's tokens among the hashes of the findings."""
     named = {
         keyed: finding.token_sha256
@@ -148,7 +160,7 @@ def _by_hash(connection: Connection, context: Context, findings: Sequence[_Findi
     return {named[bytes(keyed)]: _Token(*token) for keyed, *token in rows}
 
 
-def _prefixes_known(connection: Connection, findings: Sequence[_Finding]) -> set[tuple[str, str]]:
+def _prefixes_known(connection: Connection, findings: Sequence[ReportedFinding]) -> set[tuple[str, str]]:
     """Which pairs of family and prefix, of findings without a hash, some token has."""
     asked = {finding.prefix for finding in findings if finding.token_sha256 is None and finding.prefix}
     if not asked:
@@ -170,7 +182,7 @@ def _texts(report: object) -> Iterator[str]:
             waiting += value
 
 
-def _findings(report: Mapping[str, object]) -> tuple[_Finding, ...]:
+def _findings(report: Mapping[str, object]) -> tuple[ReportedFinding, ...]:
     if "finding" in report:
         return (_single(report),)
     listed = report.get("findings")
@@ -180,27 +192,29 @@ def _findings(report: Mapping[str, object]) -> tuple[_Finding, ...]:
         raise _wrong(f"only reports of {_SCHEMA} are read", "/schema")
     if len(listed) > _MOST_FINDINGS:
         raise _wrong(f"more than {_MOST_FINDINGS} findings", "/findings")
-    return tuple(_finding(each, f"/findings/{index}", LeakPlace()) for index, each in enumerate(listed))
+    most = max(1, min(_MOST_PLACES, _MOST_PLACES_IN_ALL // max(1, len(listed))))
+    return tuple(_finding(each, f"/findings/{index}", LeakPlace(), most) for index, each in enumerate(listed))
 
 
-def _single(report: Mapping[str, object]) -> _Finding:
+def _single(report: Mapping[str, object]) -> ReportedFinding:
     unknown = sorted(report.keys() - {"finding", "seen_at", "url"})
     if unknown:
         raise _wrong("only `finding`, `seen_at` and `url` are read", "")
     url = _text(report, "url", "")
-    return _finding(report["finding"], "/finding", LeakPlace(url=url, seen_at=_time(report, "seen_at", "")))
+    known = LeakPlace(url=url, seen_at=_time(report, "seen_at", ""))
+    return _finding(report["finding"], "/finding", known, _MOST_PLACES)
 
 
-def _finding(finding: object, at: str, known: LeakPlace) -> _Finding:
-    """`known`: what is said of the whole report: it holds for each of the finding's places."""
+def _finding(finding: object, at: str, known: LeakPlace, most: int) -> ReportedFinding:
+    """`known`: what is said of the whole report: it holds for each of the finding's places, `most` of which count."""
     if not isinstance(finding, Mapping):
         raise _wrong("a finding is an object", at)
-    found = _Finding(
+    found = ReportedFinding(
         _text(finding, "rule_id", at),
         _text(finding, "prefix", at),
         _hex(finding, "token_sha256", at, 64) or None,
         _hex(finding, "fingerprint", at, 32),
-        _places(finding, at, known),
+        _places(finding, at, known, most),
     )
     if not found.rule_id or len(found.rule_id) > _LONGEST_NAME:
         raise _wrong(f"rule_id has 1 to {_LONGEST_NAME} characters", f"{at}/rule_id")
@@ -211,11 +225,11 @@ def _finding(finding: object, at: str, known: LeakPlace) -> _Finding:
     return found
 
 
-def _places(finding: Mapping[str, object], at: str, known: LeakPlace) -> tuple[LeakPlace, ...]:
+def _places(finding: Mapping[str, object], at: str, known: LeakPlace, most: int) -> tuple[LeakPlace, ...]:
     locations = finding.get("locations", ())
     if not isinstance(locations, (list, tuple)):
         raise _wrong("a list is expected", f"{at}/locations")
-    read = (_place(each, f"{at}/locations/{index}", known) for index, each in enumerate(locations[:_MOST_PLACES]))
+    read = (_place(each, f"{at}/locations/{index}", known) for index, each in enumerate(locations[:most]))
     # The same file at ten lines is one place.
     return tuple(dict.fromkeys(read)) or (known,)
 
