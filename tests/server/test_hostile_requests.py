@@ -284,6 +284,13 @@ def test_a_giant_token_in_a_body_is_refused(api: Api) -> None:
     assert {each["outcome"] for each in results} == {"invalid"}
 
 
+def test_half_a_character_is_in_no_token(api: Api) -> None:
+    _, living = api.mint()
+    body = f'{{"tokens": ["{_MARK}\\ud800", "\\udc80", "{living}"]}}'.encode()
+    assert api.ask("POST", "/api/v1/revocations/leaked", data=body, headers=JSON, token=None).status_code == 202
+    assert api.dead(living)
+
+
 def _endless(size: int) -> Iterator[bytes]:
     for _ in range(size // 65536):
         yield b"[" * 65536

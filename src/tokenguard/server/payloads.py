@@ -166,7 +166,8 @@ class LeakedPayload(Payload):
 
     def values(self) -> list[Secret]:
         """As the store takes them."""
-        return [Secret(each.encode()) for each in self.tokens]
+        # Half a character (a lone surrogate) is in no token: any text can be asked about.
+        return [Secret(each.encode("utf-8", "replace")) for each in self.tokens]
 
 
 class ResolutionPayload(Payload):
