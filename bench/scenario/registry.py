@@ -12,6 +12,7 @@ from bench.scenario import (
     look_up,
     many_rules,
     memory,
+    pages,
     revocations,
     second_scan,
     staged,
@@ -32,4 +33,5 @@ SCENARIOS = (
     look_up.SCENARIO,
     revocations.SCENARIO,
     alerts.SCENARIO,
+    pages.SCENARIO,
 )

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from tokenguard.server.dashboard.chart import Chart, Row, Series, stacked
 from tokenguard.server.dashboard.visit import Views
-from tokenguard.store.actor import Permission
 from tokenguard.store.figures import AGES, SPEEDS, USES, WEEKS
 
 if TYPE_CHECKING:
@@ -43,13 +42,11 @@ _LABEL_EVERY = 4
 @VIEWS.show("/charts")
 def charts(visit: Visit) -> Response:
     """The charts that they may see."""
-    overview = visit.overview
-    tokens = overview.token_figures()
-    leaks = overview.leak_figures() if visit.may(Permission.RESPOND) else None
-    drawn = [_tokens(tokens)]
-    if leaks is not None:
-        drawn += [_over_time(leaks), _time_to_revoke(leaks)]
-    return visit.page("charts.html", charts=drawn, everyones=tokens.everyones)
+    counts = visit.dashboard.counted.of(visit)
+    drawn = [_tokens(counts.tokens)]
+    if counts.leaks is not None:
+        drawn += [_over_time(counts.leaks), _time_to_revoke(counts.leaks)]
+    return visit.page("charts.html", charts=drawn, everyones=counts.tokens.everyones, at=counts.at)
 
 
 def _tokens(figures: TokenFigures) -> Chart:

@@ -19,6 +19,7 @@ from tokenguard.server.dashboard import (
 from tokenguard.server.dashboard.assets import Assets
 from tokenguard.server.dashboard.brake import Brake
 from tokenguard.server.dashboard.cookie import Cookie
+from tokenguard.server.dashboard.counted import Counted
 from tokenguard.server.dashboard.pages import Pages
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Dashboard:
         # Whatever is served without TLS of our own or a proxy's is on this machine alone: `run.check_exposure`.
         self.cookie = Cookie(secure=bool(settings.tls_certificate or settings.behind_proxy))
         self.brake = Brake(on=settings.rate_limits)
+        self.counted = Counted()
 
     def routes(self) -> list[BaseRoute]:
         """All of them."""

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 VIEWS = Views()
 
-PAGE = 50
+PAGE = 30
+"""Rows: with so many places, more would weigh too much."""
 _MOST_TICKED = 200
 _STATES = ("open", "resolved")
 _REASON = "leaked"

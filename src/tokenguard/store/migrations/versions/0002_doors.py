@@ -10,8 +10,8 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Only new tables: nothing of what is there changes."""
-    for group in (_sign_in, _partners, _notifications):
+    """New tables and an index: nothing of what is there changes."""
+    for group in (_sign_in, _partners, _notifications, _lists):
         group()
 
 
@@ -85,3 +85,9 @@ def _notifications() -> None:
         sa.ForeignKeyConstraint(["token_id"], ["tokens.id"], name="fk_reminders_token_id"),
         sa.PrimaryKeyConstraint("token_id", "kind", name="pk_reminders"),
     )
+
+
+def _lists() -> None:
+    unrevoked = sa.text("revoked_at IS NULL")
+    columns = ["owner_id", "family", "expires_at"]
+    op.create_index("ix_tokens_live", "tokens", columns, sqlite_where=unrevoked, postgresql_where=unrevoked)
