@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from starlette.responses import Response
+
 from tokenguard.model.secret import Secret
+from tokenguard.server.dashboard.headers import secured
 from tokenguard.server.dashboard.pages import redirect
 from tokenguard.server.dashboard.visit import SIGN_IN, Views
 
 if TYPE_CHECKING:
-    from starlette.responses import Response
-
     from tokenguard.server.dashboard.visit import Visit
 
 VIEWS = Views()
@@ -34,7 +35,7 @@ def start(visit: Visit) -> Response:
 @VIEWS.show(SIGN_IN, open_to_all=True)
 def sign_in_page(visit: Visit) -> Response:
     """The form. Whoever is signed in may sign in as somebody else."""
-    return visit.page("sign_in.html", onward=_onward(visit.query.one("next")), fault="")
+    return visit.page("sign_in.html", onward=_onward(visit.query.one("next")), out=visit.query.has("out"), fault="")
 
 
 @VIEWS.act(SIGN_IN, open_to_all=True, braked=True)
@@ -74,14 +75,24 @@ def sign_out(visit: Visit) -> Response:
         sessions.end_all(actor)
     elif visit.cookie is not None:
         sessions.end(visit.cookie, actor)
-    response = redirect(SIGN_IN)
+    response = redirect(f"{SIGN_IN}?out=yes")
     visit.dashboard.cookie.take(response)
     return response
 
 
+@VIEWS.show("/signed-out.css", open_to_all=True)
+def forget(visit: Visit) -> Response:
+    """Nothing but a header, by which the browser forgets the pages that it keeps in memory to go back to.
+
+    A style sheet, since that is asked for once the page before is in that memory, also where no script runs.
+    """
+    del visit
+    return secured(Response(media_type="text/css", headers={"Clear-Site-Data": '"cache"'}))
+
+
 def _refused(visit: Visit, fault: str) -> Response:
     visit.dashboard.admission.metrics.refused()
-    return visit.page("sign_in.html", 401, onward=_onward(visit.form.one("next")), fault=fault)
+    return visit.page("sign_in.html", 401, onward=_onward(visit.form.one("next")), out=False, fault=fault)
 
 
 def _opened(visit: Visit, session: Secret) -> Response:
