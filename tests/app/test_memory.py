@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 import plant
 from git_repository import RepositoryBuilder
 from tokenguard.app.memory import Memory, recall, remember
@@ -146,6 +148,21 @@ def test_no_secret_is_remembered(tmp_path: Path) -> None:
     _scan(repository.path, cache)
     kept = b"".join(path.read_bytes() for path in (cache / "repositories").iterdir())
     assert kept
+    assert token[12:].encode() not in kept
+
+
+@pytest.mark.parametrize("place", ["folder", "branch", "author"])
+def test_no_secret_in_a_place_is_remembered(tmp_path: Path, place: str) -> None:
+    repository, cache = RepositoryBuilder(tmp_path / "repository"), tmp_path / "cache"
+    token = plant.token("keebai-api-key")
+    if place == "author":
+        repository.run("config", "user.name", token)
+    _leak(repository, f"{token}/leak.env" if place == "folder" else "leak.env")
+    if place == "branch":
+        repository.run("branch", "-m", f"of-{token}")
+    for _ in range(2):
+        assert token not in str(_agrees(repository.path, cache))
+    kept = b"".join(path.read_bytes() for path in cache.rglob("*") if path.is_file())
     assert token[12:].encode() not in kept
 
 

@@ -80,9 +80,17 @@ def _scan_database(session: Session, repository: Repository, prefix: str) -> Non
         if isinstance(ended, (KeyboardInterrupt, GitError)):
             _salvage(session, git, found, prefix)
         raise
-    if inventory is not None and proof.walked and found.listed:
+    if inventory is not None and proof.walked and found.listed and not _shows_secret(session, introductions):
         with contextlib.suppress(GitError):
             remember(session.cache, repository, digest, _learned(git, inventory, found, proof, introductions))
+
+
+def _shows_secret(session: Session, introductions: Introductions) -> bool:
+    """Whether a path, an author or a branch where something was found holds a secret: none may lie in a cache."""
+    texts = {
+        text for places in introductions.values() for place in places for text in (place.path, place.author, place.ref)
+    }
+    return any(session.collector.clean(text) != text for text in texts if text)
 
 
 def _salvage(session: Session, git: Git, found: Found, prefix: str) -> None:
