@@ -163,6 +163,32 @@ with Journal(path) as journal:
 """
 
 
+SPOILT = {
+    "asked_at": ("soon", 1 << 62, -(1 << 62), b"\0"),
+    "place": ("[" * 100_000, 5, '{"root": 5, "locations": [[1, 2, 3, 4, 5, 6, 7, 8, [9]]]}'),
+    "prefix": (b"\xff", 5),
+    "token_sha256": (b"\xff", 5),
+    "token_id": (b"\xff", 5),
+    "reason": (b"\xff", 5),
+    "note": (b"\xff", 5),
+}
+
+
+@pytest.mark.parametrize("column", SPOILT)
+def test_a_row_that_somebody_spoilt_spoils_no_other(path: Path, column: str) -> None:
+    for value in SPOILT[column]:
+        path.unlink(missing_ok=True)
+        with Journal(path) as journal:
+            journal.write([INTENT, numbered(1)])
+        with contextlib.closing(sqlite3.connect(path)) as database, database:
+            database.execute(f"UPDATE revocations SET {column} = ? WHERE number = 1", (value,))  # noqa: S608 - our own names
+        spoilt, other = pending_in(path)
+        assert other.intent == numbered(1)
+        texts = (spoilt.intent.prefix, spoilt.intent.reason, spoilt.note, spoilt.intent.token_sha256 or "")
+        assert all(isinstance(text, str) for text in texts)
+        assert all(isinstance(place.path, str) for place in spoilt.intent.locations)
+
+
 def test_several_processes_lose_nothing(path: Path) -> None:
     names = ("one", "two", "three")
     running = [subprocess.Popen([sys.executable, "-c", WRITER, str(path), name, "25"]) for name in names]

@@ -62,7 +62,7 @@ ON CONFLICT (issuer, identity) WHERE closed_at IS NULL
 DO UPDATE SET place = excluded.place, reason = excluded.reason, all_matching = excluded.all_matching
 """
 _PENDING = """
-SELECT number, issuer, rule_id, fingerprint, prefix, token_sha256, token_id, place, reason, all_matching, asked_at, note
+SELECT number, all_matching, asked_at, place, issuer, rule_id, fingerprint, prefix, reason, note, token_sha256, token_id
 FROM revocations WHERE closed_at IS NULL ORDER BY number
 """
 
@@ -237,7 +237,11 @@ def _now() -> int:
 
 
 def _moment(microseconds: int) -> datetime:
-    return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+    try:
+        return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
+    except (TypeError, ValueError, OverflowError, OSError):
+        # Somebody changed the file: it stands open all the same, as the oldest.
+        return datetime.fromtimestamp(0, UTC)
 
 
 def _row(intent: Intent, now: int) -> tuple[str | int | None, ...]:
@@ -268,28 +272,33 @@ def _place(intent: Intent) -> str:
 
 def _location(saved: Sequence[Any]) -> Location:
     source, path, line, column, end_line, end_column, blob, commit, via = saved
+    if not all(isinstance(each, str) for each in (source, path, blob or "", commit or "", *via)):
+        raise TypeError
     return Location(source, path, line, column, end_line, end_column, blob, commit, via=tuple(via))
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    number, issuer, rule_id, fingerprint, prefix, token_sha256, token_id, place, reason, matching, asked_at, note = row
+    number, matching, asked_at, place, *rest = row
+    # SQLite keeps what it is given, whatever a column is declared to hold; one bad row must spoil no other.
+    texts = (each if isinstance(each, str) else "" for each in rest)
+    issuer, rule_id, fingerprint, prefix, reason, note, token_sha256, token_id = texts
     try:
         where = json.loads(place)
         locations = tuple(map(_location, where["locations"]))
         root = str(where["root"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         # Somebody changed the file: the token can still be asked for by its hash.
         locations, root = (), ""
     intent = Intent(
-        issuer=issuer,
-        rule_id=rule_id,
-        fingerprint=fingerprint,
-        prefix=prefix,
-        token_sha256=token_sha256,
-        token_id=token_id,
-        root=root,
-        locations=locations,
-        reason=reason,
+        issuer,
+        rule_id,
+        fingerprint,
+        prefix,
+        token_sha256 or None,
+        token_id or None,
+        root,
+        locations,
+        reason,
         all_matching=bool(matching),
     )
     return Entry(number, intent, _moment(asked_at), note)
