@@ -6,6 +6,7 @@ good keys hold. A forge's budget of calls is never spent per message.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from tokenguard.config.file import read_bounded
 from tokenguard.config.leak_intake import read_secret
 from tokenguard.errors import ConfigError, StoreError, UnavailableError
 from tokenguard.respond.partner_keys import fetch_keys, parse_keys
+from tokenguard.server.logs import LOGGER
+from tokenguard.server.problems import Problem, ProblemError
 from tokenguard.server.webhooks.signature import public_keys
 from tokenguard.store.clock import SECOND
 from tokenguard.store.partner_keys import KnownKeys, keep_keys, known_keys
@@ -36,6 +39,8 @@ _ASKING_SECONDS = 10.0
 _BUSY_RETRY = 5
 _LONGEST_FILE = 1 << 20
 _NEVER = float("-inf")
+
+_log = logging.getLogger(LOGGER)
 
 
 class KeyRing:
@@ -60,7 +65,7 @@ class KeyRing:
         self._places = threading.BoundedSemaphore(_MOST_ASKING)
         self._fetched = self._reloaded = _NEVER
         self._next = 0.0
-        self._failure: UnavailableError | None = None
+        self._failed = False
 
     def at_hand(self, key_id: str) -> EllipticCurvePublicKey | None:
         """The key of that id, if that can be said at once; None: `key` knows."""
@@ -73,15 +78,15 @@ class KeyRing:
         """The key of that id; None: the forge has none. May wait for the store, and for the key service.
 
         Raises:
-            UnavailableError: what keys there are cannot be found out now.
+            ProblemError: 503, what keys there are cannot be found out now.
         """
         if self._source.keys_url is None:
             return self._keys.get(key_id)
         if not self._places.acquire(blocking=False):
-            raise UnavailableError("too many ask for keys at once", retry_after=_BUSY_RETRY)
+            raise _unavailable(_BUSY_RETRY)
         try:
             if not self._lock.acquire(timeout=_ASKING_SECONDS):
-                raise UnavailableError("the key service is slow", retry_after=_BUSY_RETRY)
+                raise _unavailable(_BUSY_RETRY)
             try:
                 return self._sought(key_id, self._source.keys_url)
             finally:
@@ -95,9 +100,8 @@ class KeyRing:
         if key_id not in self._keys and time.monotonic() >= self._next:
             self._fetch(url)
         found = self._keys.get(key_id)
-        if found is None and self._failure is not None:
-            wait = max(1, round(self._next - time.monotonic()))
-            raise UnavailableError(str(self._failure), retry_after=wait)
+        if found is None and self._failed:
+            raise _unavailable(self._next - time.monotonic())
         return found
 
     def _is_stale(self) -> bool:
@@ -143,9 +147,10 @@ class KeyRing:
         try:
             keys = _usable(fetch_keys(url, self._token))
         except (UnavailableError, ConfigError) as error:
-            self._failure = error if isinstance(error, UnavailableError) else UnavailableError(str(error))
-            asked = min(self._failure.retry_after, _LONGEST_FLOOR)
-            self._next = time.monotonic() + max(self._floor, asked)
+            self._failed = True
+            asked = error.retry_after if isinstance(error, UnavailableError) else 0
+            self._next = time.monotonic() + max(self._floor, min(asked, _LONGEST_FLOOR))
+            _log.warning("no keys of %s: %s", self._provider.partition(":")[0], error)
             return
         self._take(keys, time.monotonic())
         try:
@@ -159,7 +164,17 @@ class KeyRing:
         self._keys = public_keys(keys)
         self._fetched = fetched
         self._next = max(self._next, fetched + self._floor)
-        self._failure = None
+        self._failed = False
+
+
+def _unavailable(seconds: float) -> ProblemError:
+    """Not a 401: whether there is such a key is not known, and a leak must not be dropped for that."""
+    problem = Problem(
+        503,
+        "the forge's public keys cannot be had now; send it again",
+        headers={"Retry-After": str(max(1, round(seconds)))},
+    )
+    return ProblemError(problem)
 
 
 def _usable(keys: tuple[PartnerKey, ...]) -> tuple[PartnerKey, ...]:
