@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from cli.program import COMMAND, FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, hidden, run
+from cli.program import CLEAN, COMMAND, FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, hidden, run
 from cli.served import served, text_of
 from git_repository import RepositoryBuilder
 from respond.providers import Binboi
@@ -250,6 +250,13 @@ def finding(token: str, **more: object) -> dict[str, object]:
 
 def report(*findings: object, **more: object) -> str:
     return json.dumps({"schema": "tokenguard/report/1", "findings": findings, **more})
+
+
+@pytest.mark.parametrize("name", ["json", "jsonl"])
+def test_a_report_without_a_finding_leaves_nothing_to_do(name: str, tmp_path: Path) -> None:
+    assert run("scan", "stdin", "--format", f"{name}=report", cwd=tmp_path, stdin=b"clean").code == CLEAN
+    ended = run("revoke", "--report", "report", "--yes", cwd=tmp_path)
+    assert (ended.code, ended.out) == (DEAD, "nothing to revoke\n")
 
 
 def test_a_prefix_of_a_report_counts_only_when_it_is_let(tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ _PLACES = 100
 """Locations of a finding that are looked at."""
 _LONGEST_TEXT = 10_000
 _LONGEST_NAME = 100
+_SUMMARY = "summary"
+"""The type of the last of JSON lines."""
 
 
 def read_report(source: Path | BinaryIO, ruleset: RuleSet, *, by_prefix: bool) -> tuple[Finding, ...]:
@@ -69,20 +71,22 @@ def _parsed(data: bytes, name: str) -> dict[str, Any]:
         try:
             document = json.loads(text)
         except json.JSONDecodeError:
-            lines = [json.loads(line) for line in text.splitlines()]
-            document = _joined(lines)
+            document = _joined([json.loads(line) for line in text.splitlines()])
     except UnicodeDecodeError:
         raise ConfigError(f"{name}: not UTF-8", remedy="write it with: --format json -o FILE") from None
     except json.JSONDecodeError as error:
         raise ConfigError(f"{name}: not JSON (line {error.lineno})", remedy="was it cut off?") from None
     except (ValueError, RecursionError):
         raise ConfigError(f"{name}: JSON that no report has", remedy="write one with: --format json -o FILE") from None
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict):
+        return {}
+    # JSON lines without a finding are one line, the summary.
+    return _joined([document]) if document.get("type") == _SUMMARY else document
 
 
 def _joined(lines: list[Any]) -> dict[str, Any]:
     *findings, last = [each if isinstance(each, dict) else {} for each in lines] or [{}]
-    return {**last, "findings": findings} if last.get("type") == "summary" else {}
+    return {**last, "findings": findings} if last.pop("type", None) == _SUMMARY else {}
 
 
 class _Reader:
