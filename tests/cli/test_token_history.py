@@ -39,6 +39,16 @@ def test_who_when_why_and_where(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_place_that_comes_to_light_after_the_end_is_shown_too(tmp_path: Path) -> None:
+    prefix = plant.visible_prefix(run("token", "create", "ci of acme/app", cwd=tmp_path).out.strip())
+    run("token", "revoke", prefix, "--yes", "--reason", "in a screenshot", cwd=tmp_path)
+    with open_service(approach(os.environ), os.environ) as service:
+        service.revoke((Target(prefix=prefix),), leak=LeakPlace(source="git", path="conf/app.env"))
+    rows = run("token", "history", prefix, cwd=tmp_path).out.splitlines()
+    assert "in a screenshot" in rows[-2]
+    assert rows[-1].endswith("git, conf/app.env")
+
+
 def test_of_nothing(tmp_path: Path) -> None:
     run("token", "create", "x", cwd=tmp_path)
     ended = run("token", "history", "tok_0123", cwd=tmp_path)

@@ -9,7 +9,7 @@ from tokenguard.errors import RefusedError
 from tokenguard.model.token import AuditEvent, AuditFilter, LeakRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from tokenguard.model.service import TokenService
 
@@ -20,17 +20,17 @@ class History:
 
     events: tuple[AuditEvent, ...]
     leaks: tuple[LeakRecord, ...]
-    """Only for those who may see them (security.respond)."""
+    """Only for those who may see them: the token's owner, and security.respond."""
 
 
 def history_of(service: TokenService, token_id: str) -> History:
-    """All events of a token, and the leaks that they name.
+    """All events of a token, and where it was seen, also after its end.
 
     Raises:
         RefusedError: the caller may not read the audit.
     """
     events = tuple(_events(service, token_id))[::-1]
-    return History(events, tuple(_leaks(service, events)))
+    return History(events, tuple(_leaks(service, token_id)))
 
 
 def _events(service: TokenService, token_id: str) -> Iterator[AuditEvent]:
@@ -43,10 +43,14 @@ def _events(service: TokenService, token_id: str) -> Iterator[AuditEvent]:
         which = replace(which, cursor=page.next_cursor)
 
 
-def _leaks(service: TokenService, events: Iterable[AuditEvent]) -> Iterator[LeakRecord]:
-    named = dict.fromkeys(leak for event in events if isinstance(leak := event.detail.get("leak"), str))
-    for leak_id in named:
+def _leaks(service: TokenService, token_id: str) -> Iterator[LeakRecord]:
+    cursor = None
+    while True:
         try:
-            yield service.leak(leak_id)
+            page = service.leaks(token=token_id, cursor=cursor)
         except RefusedError:
+            return
+        yield from page.leaks
+        cursor = page.next_cursor
+        if cursor is None:
             return

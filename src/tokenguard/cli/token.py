@@ -128,7 +128,7 @@ def show(token_name: str, **options: Any) -> int:
 def history(token_name: str, **options: Any) -> None:
     """Show what happened to a token: who made, rotated and revoked it, when and why, and where it was seen leaked.
 
-    Needs audit.read; where it was seen also security.respond.
+    One's own; others' need audit.read, and security.respond for where they were seen.
     """
     from tokenguard.app.token_history import history_of
     from tokenguard.cli.record import history_table
