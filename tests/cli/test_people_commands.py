@@ -62,12 +62,16 @@ def test_roles(admin: Command) -> None:
     for wrong in (("create", "x", "--permission", "no.such"), ("change", "admin"), ("delete", "admin")):
         ended = admin("role", *wrong)
         assert (ended.code, ended.out) == (USAGE, ""), wrong
+    unknown = admin("role", "create", "x", "--permission", "no.such")
+    assert "permissions: unknown; known are admin.manage_roles, " in unknown.message
     both = admin("role", "change", "admin", "--permission", "audit.read", "--no-permissions")
     assert (both.code, both.out) == (USAGE, "")
 
 
 def test_users(admin: Command) -> None:
     assert admin("role", "list").code in {CLEAN, USAGE}
+    unknown = admin("user", "create", "eve@example.org", "--name", "Eve", "--role", "devloper")
+    assert (unknown.code, "role names no role; known are admin, developer," in unknown.message) == (USAGE, True)
     made = admin("user", "create", "ada@example.org", "--name", "Ada", "--role", "developer", "--plan", "PRO", "--json")
     assert (made.code, made.err) == (CLEAN, "")
     user = made.report
@@ -218,3 +222,4 @@ def test_what_is_taken_away_counts_at_once(server: Served, tmp_path: Path) -> No
     assert admin("user", "change", "gone@example.org", "--deactivate").code == CLEAN
     ended = gone("whoami")
     assert (ended.code, "not accepted" in ended.message) == (USAGE, True)
+    assert f"{token[:12]}… from TOKENGUARD_TOKEN; use one that is active" in ended.message

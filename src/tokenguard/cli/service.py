@@ -18,7 +18,7 @@ from tokenguard.app.token_service import Approach, approach, open_service
 from tokenguard.cli.main import complain
 from tokenguard.cli.show import Screen
 from tokenguard.config.credentials import token_of
-from tokenguard.errors import UsageError
+from tokenguard.errors import RefusedError, UsageError
 from tokenguard.model.secret import Secret
 from tokenguard.model.service import TokenService
 from tokenguard.model.wire import to_json
@@ -87,7 +87,23 @@ def connected(  # noqa: PLR0913 - the options of service_options, each by its na
     way = way_of(server, None if token is None else given_token(token), more)
     named = tuple(reference(name, way.ruleset) for name in names)
     with open_service(way, os.environ, make=make) as service:
-        yield Connection(service, way, Screen(Concealer(way.ruleset)), as_json, named)
+        try:
+            yield Connection(service, way, Screen(Concealer(way.ruleset)), as_json, named)
+        except RefusedError as error:
+            if error.code != "UNAUTHORIZED":
+                raise
+            raise RefusedError(error.code, error.message, remedy=_which_token(way) or error.remedy) from None
+
+
+def _which_token(way: Approach) -> str:
+    """Where a token that is not accepted comes from, and what it hides: no login mends a stale variable."""
+    from tokenguard.app.typed import visible_prefix  # start-up time: only a refusal needs it
+
+    given = way.access.token
+    if given is None:
+        return ""
+    hides = "".join(f", and hides that of {each.where}" for each in way.access.hidden_tokens[:1])
+    return f"it is {visible_prefix(given.value, way.ruleset)} from {given.where}{hides}; use one that is active"
 
 
 def way_of(server: str | None, token: Secret | None, more: tuple[Path, ...]) -> Approach:

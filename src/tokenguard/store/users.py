@@ -180,7 +180,10 @@ def _role_of(connection: Connection, role: str) -> Role:
     try:
         return roles.find(connection, role)
     except RefusedError:
-        raise invalid("names no role", "/role") from None
+        names = ", ".join(connection.execute(select(role_table.c.name).order_by(role_table.c.name)).scalars())
+        raise RefusedError(
+            "VALIDATION", "role names no role", remedy=f"known are {names}", pointers=("/role",)
+        ) from None
 
 
 def _address(context: Context, email: str) -> str:

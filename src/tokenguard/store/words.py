@@ -40,7 +40,8 @@ def known_scopes(context: Context, scopes: Sequence[str], pointer: str, allowed:
     if wrong:
         known = frozenset(context.permissions)
         what = "not of this family" if all(scope in known for scope in scopes) else "unknown"
-        raise RefusedError("VALIDATION", f"{pointer[1:]}: {what}", pointers=wrong)
+        listed = ", ".join(sorted(permitted)) or "none"
+        raise RefusedError("VALIDATION", f"{pointer[1:]}: {what}", remedy=f"known are {listed}", pointers=wrong)
     return tuple(dict.fromkeys(scopes))
 
 
