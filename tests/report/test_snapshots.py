@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tokenguard.model import Report
+from tokenguard.model import Report, Status
 from tokenguard.report.format import Options
 from tokenguard.report.registry import FORMATS
 
@@ -30,6 +31,13 @@ def test_a_full_report_reads_as_expected(name: str, fixed_report: Report, render
 @pytest.mark.parametrize("name", FORMATS)
 def test_a_clean_report_reads_as_expected(name: str, clean_report: Report, render: Callable[..., str]) -> None:
     _compare(f"clean.{name}", render(name, clean_report))
+
+
+@pytest.mark.parametrize("name", ["text", "markdown"])
+def test_only_what_may_live_has_a_remedy(name: str, fixed_report: Report, render: Callable[..., str]) -> None:
+    living = tuple(replace(finding, status=Status.ACTIVE) for finding in fixed_report.findings)
+    assert "What to do" not in render(name, fixed_report)
+    assert "What to do" in render(name, replace(fixed_report, findings=living))
 
 
 def test_colour_only_paints(fixed_report: Report, render: Callable[..., str]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from tokenguard.model import Coverage, Finding, Location, Report, Severity, Skipped
+from tokenguard.model import Coverage, Finding, Location, Report, Severity, Skipped, Status
 from tokenguard.report.place import places, spread
-from tokenguard.report.summary import counted, size, summary
+from tokenguard.report.summary import counted, rules_to_act_on, size, summary
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,13 @@ def test_the_summary_says_what_was_read_and_what_not() -> None:
     )
     report = Report("0", "sha256:", Coverage(1, 12), skipped=(Skipped("a", "b"),))
     assert summary(report) == "no findings; 1 blob (12 B) read; 1 not read; state incomplete"
+
+
+def test_only_what_may_live_is_acted_on() -> None:
+    statuses = {status.value: replace(_finding("a"), rule_id=status.value, status=status) for status in Status}
+    report = Report("0", "sha256:", Coverage(), tuple(statuses.values()))
+    assert rules_to_act_on(report) == {"unverified", "active", "unknown"}
+    assert rules_to_act_on(replace(report, findings=(statuses["revoked"], statuses["expired"]))) == set()
 
 
 def test_places_are_by_path_in_order() -> None:

@@ -11,7 +11,7 @@ from tokenguard.model.report import State
 from tokenguard.report.markup import code, prose
 from tokenguard.report.place import spread
 from tokenguard.report.revocation import words
-from tokenguard.report.summary import counted, summary, worst_first
+from tokenguard.report.summary import counted, rules_to_act_on, summary, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -143,7 +143,7 @@ def _location(location: Location) -> str:
 
 
 def _remedies(report: Report) -> Iterator[str]:
-    found = {finding.rule_id for finding in report.findings}
+    found = rules_to_act_on(report)
     for rule in report.rules:
         if rule.id in found and rule.remediation:
             yield f"- {code(rule.id)}: {prose(rule.remediation)}\n"

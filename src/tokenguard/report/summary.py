@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tokenguard.model.finding import Status
+
 if TYPE_CHECKING:
     from tokenguard.model.finding import Finding
     from tokenguard.model.report import Report
 
 _THOUSAND = 1000
+_DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
 
 
 def counted(number: int, noun: str) -> str:
@@ -29,6 +32,11 @@ def size(number: int) -> str:
 def worst_first(report: Report) -> list[Finding]:
     """The findings by severity, else in the report's order: whoever reads only the top reads the worst."""
     return sorted(report.findings, key=lambda finding: -finding.severity.rank)
+
+
+def rules_to_act_on(report: Report) -> set[str]:
+    """The ids of the rules with a finding that may still live: whatever is dead already needs no revocation."""
+    return {finding.rule_id for finding in report.findings if finding.status not in _DEAD}
 
 
 def summary(report: Report) -> str:

@@ -9,7 +9,7 @@ from tokenguard.model.report import State
 from tokenguard.model.rule import Severity
 from tokenguard.report.escape import flowed, shown
 from tokenguard.report.place import spread
-from tokenguard.report.summary import counted, summary, worst_first
+from tokenguard.report.summary import counted, rules_to_act_on, summary, worst_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ class _Page:
         return lines
 
     def _remedies(self) -> list[str]:
-        found = {finding.rule_id for finding in self._report.findings}
+        found = rules_to_act_on(self._report)
         lines = []
         for rule in self._report.rules:
             if rule.id in found and rule.remediation:
