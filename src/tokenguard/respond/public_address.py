@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Sequence
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TypeAlias
 
 from tokenguard.errors import UnavailableError
@@ -20,6 +20,14 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 
 _UNICAST = IPv6Network("2000::/3")
 """All that is given out of IPv6 for use in public."""
+# Set aside for protocols, documentation and relays; not every Python knows that of all of them.
+_SPECIAL: tuple[Network, ...] = (
+    IPv4Network("192.0.0.0/24"),
+    IPv4Network("192.88.99.0/24"),
+    IPv6Network("2001::/23"),
+    IPv6Network("2001:db8::/32"),
+    IPv6Network("3fff::/20"),
+)
 # IPv6 addresses that carry one of IPv4, and where in them it stands: RFC 4291, 6052, 3056, 5214.
 _CARRIERS: tuple[tuple[IPv6Network, int], ...] = (
     (IPv6Network("::ffff:0:0/96"), 0),
@@ -65,6 +73,8 @@ def is_public(address: Address) -> bool:
     real = carried(address)
     if isinstance(real, IPv6Address) and real not in _UNICAST:
         return False
+    if any(real.version == each.version and real in each for each in _SPECIAL):
+        return False
     return real.is_global and not (real.is_multicast or real.is_reserved or real.is_unspecified or real.is_loopback)
 
 
@@ -80,6 +90,8 @@ def carried(address: Address) -> Address:
 def _address(text: str) -> Address | None:
     try:
         # A zone (fe80::1%eth0) is kept in the address, which is of a link and so never public.
-        return ip_address(text)
+        address = ip_address(text)
     except ValueError:
         return None
+    # The system takes ::ffff:1.2.3.4 for 1.2.3.4, and so do we.
+    return getattr(address, "ipv4_mapped", None) or address

@@ -57,18 +57,8 @@ class Mail:
         try:
             with watch:
                 self._hand_in(mail, to, watch)
-        except smtplib.SMTPResponseException as error:
-            raise NotDeliveredError(f"the mail server answered with {error.smtp_code}") from None
-        except smtplib.SMTPRecipientsRefused as error:
-            codes = ", ".join(str(code) for code, _ in error.recipients.values())
-            raise NotDeliveredError(f"the mail server refused the recipient ({codes})") from None
-        except ssl.SSLCertVerificationError:
-            raise NotDeliveredError("the mail server's certificate is not trusted") from None
-        except smtplib.SMTPNotSupportedError:
-            raise NotDeliveredError("the mail server offers no such encryption or login") from None
-        except (OSError, smtplib.SMTPException):
-            slow = "does not answer in time" if watch.over else "cannot be reached, or breaks off"
-            raise NotDeliveredError(f"the mail server {slow}") from None
+        except (OSError, smtplib.SMTPException) as error:
+            raise NotDeliveredError(f"the mail server {_why(error, over=watch.over)}") from None
         return ""
 
     def _hand_in(self, mail: EmailMessage, to: str, watch: Watch) -> None:
@@ -108,6 +98,22 @@ class _Conversation(smtplib.SMTP):
         code, text = self.getreply()
         if code != 220:
             raise smtplib.SMTPConnectError(code, text)
+
+
+def _why(error: Exception, *, over: bool) -> str:
+    """In our own words, with the codes of RFC 5321 at most: what the server says may be anything."""
+    if over or isinstance(error, TimeoutError):
+        return "does not answer in time"
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"answered with {error.smtp_code}"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = (str(code) for code, _ in error.recipients.values())
+        return f"refused the recipient ({', '.join(codes)})"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return "shows a certificate that is not trusted"
+    if isinstance(error, smtplib.SMTPNotSupportedError):
+        return "offers no such encryption or login"
+    return "cannot be reached, or breaks off"
 
 
 def _mail(notice: Notice, sender: str, to: str, link: str) -> EmailMessage:
