@@ -384,6 +384,19 @@ def test_what_is_asked_again(call: str, times: int) -> None:
     assert ("idempotency-key" in web.asked[0].headers) == (call == "create")
 
 
+def test_what_is_said_of_one_target_holds_no_token() -> None:
+    """It goes into the journal."""
+    mine, theirs = (Secret(plant.token(FAMILY).encode()) for _ in range(2))
+    said = f"no such token: {theirs.reveal().decode()}, asked with {mine.reveal().decode()}\x1b[2J" + "x" * 10_000
+    answer = {"results": [{"target_index": 0, "outcome": "invalid", "token": None, "candidates": [], "detail": said}]}
+    with serving_replies(lambda _: reply(answer)) as web:
+        (result,) = Client(web.url, mine, patience=QUICK).revoke([Target(token=theirs)])
+    assert not any(each.reveal().decode() in result.detail for each in (mine, theirs))
+    assert result.detail.startswith("no such token: …")
+    assert result.detail.isprintable()
+    assert len(result.detail) <= 500
+
+
 def test_nobodys_word_holds_a_token() -> None:
     """A server that repeats what it was sent: nothing of it is shown."""
     mine, theirs = plant.token(plant.TOKENGUARD), plant.token(FAMILY)

@@ -127,7 +127,7 @@ class Client:
             body = common | {"targets": [_target(target) for target in batch]}
             holds = [target.token for target in batch if target.token is not None]
             answer = self._exchange.send("POST", f"{_API}/revocations", body, repeatable=True, holds=holds)
-            results += self._results(answer, len(batch), len(results))
+            results += self._results(answer, len(batch), len(results), holds)
         return tuple(results)
 
     def revoke_leaked(self, tokens: Sequence[Secret]) -> None:
@@ -219,15 +219,17 @@ class Client:
             raise self._exchange.malformed(f"/{key}")
         return tuple(self._value(kind, each) for each in found)
 
-    def _results(self, data: Any, count: int, offset: int) -> Iterator[TargetResult]:
-        """A result for each target; a server that leaves one out has said nothing that can be relied on."""
+    def _results(self, data: Any, count: int, offset: int, holds: Sequence[Secret]) -> Iterator[TargetResult]:
+        """A result for each target; a server that leaves one out has said nothing that can be relied on.
+
+        What it says of one goes into the journal and onto the screen, and may repeat what it was sent (`holds`).
+        """
         found = self._list(TargetResult, data if isinstance(data, dict) else None, "results")
         if [result.target_index for result in found] != list(range(count)):
             raise self._exchange.malformed("/results")
         for result in found:
-            yield TargetResult(
-                result.target_index + offset, result.outcome, result.token, result.candidates, result.detail
-            )
+            detail = self._exchange.shown(result.detail, holds) if result.detail else ""
+            yield TargetResult(result.target_index + offset, result.outcome, result.token, result.candidates, detail)
 
     def _read(self, read: Callable[[Any], T], data: Any) -> T:
         try:

@@ -115,17 +115,17 @@ class Exchange:
         def texts(key: str) -> tuple[str, ...]:
             found = problem.get(key)
             listed = found if isinstance(found, list) else []
-            return tuple(self._shown(each, holds) for each in listed if isinstance(each, str))
+            return tuple(self.shown(each, holds) for each in listed if isinstance(each, str))
 
         return RefusedError(
             code,
-            self._shown(str(text), holds) or f"{self.name}: refused",
+            self.shown(str(text), holds) or f"{self.name}: refused",
             required=texts("required"),
             missing=texts("missing"),
             pointers=texts("pointers"),
         )
 
-    def _shown(self, text: str, holds: Sequence[Secret]) -> str:
+    def shown(self, text: str, holds: Sequence[Secret]) -> str:
         """The server's words without the tokens that it was sent: one that repeats its input would show them."""
         text = text[: 16 * _LONGEST_MESSAGE]
         for secret in holds if self._token is None else (*holds, self._token):
