@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from starlette.responses import Response
 
-    from tokenguard.model.token import Created, FamilyInfo
+    from tokenguard.model.token import Created, FamilyInfo, TokenRecord
     from tokenguard.server.dashboard.visit import Visit
 
 VIEWS = Views()
@@ -100,10 +100,7 @@ def _end_of(day: str) -> datetime:
 
 
 def _form(visit: Visit, family: FamilyInfo, entered: Entered, error: RefusedError | None = None) -> Response:
-    page = visit.service.list_tokens(
-        TokenFilter(status=TokenStatus.ACTIVE, family=family.id, sort=TokenSort.LAST_USED, limit=_STALEST)
-    )
-    limit = page.limits.get(family.id)
+    limit = visit.service.list_tokens(TokenFilter(limit=1)).limits.get(family.id)
     full = limit is not None and limit.max_active is not None and limit.active >= limit.max_active
     faults = {} if error is None else _faults(error)
     today = visit.dashboard.pages.now()
@@ -119,10 +116,16 @@ def _form(visit: Visit, family: FamilyInfo, entered: Entered, error: RefusedErro
         latest=None if family.max_lifetime_days is None else today + timedelta(days=family.max_lifetime_days - 1),
         full=full,
         limit=limit,
-        stalest=page.tokens if full else (),
+        stalest=_stalest(visit, family) if full else (),
         contact=visit.dashboard.admission.store.context.policies.contact,
         plan=visit.service.whoami().plan,
     )
+
+
+def _stalest(visit: Visit, family: FamilyInfo) -> tuple[TokenRecord, ...]:
+    """Live keys of the family, the longest unused first."""
+    which = TokenFilter(status=TokenStatus.ACTIVE, family=family.id, sort=TokenSort.LAST_USED, limit=_STALEST)
+    return visit.service.list_tokens(which).tokens
 
 
 def _usual(family: FamilyInfo) -> str:

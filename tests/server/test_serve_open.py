@@ -1,0 +1,61 @@
+"""`tokenguard serve --open`: a link that signs in once, handed to a browser by a private file."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import requests
+
+from server.process import make_store, served
+
+_LINK = re.compile(r"sign in, once and within 5 minutes: (http://127\.0\.0\.1:\d+/sign-in)#code=([\w-]{43})\n")
+
+
+def _browser(folder: Path) -> Path:
+    """A browser that writes down what it was started with, and what it would show."""
+    program = folder / "a-browser"
+    program.write_text(f'#!/bin/sh\necho "$@" > "{folder}/arguments"\ncp "${{1#file://}}" "{folder}/shown"\n')
+    program.chmod(0o755)
+    return program
+
+
+def _wait_for(path: Path) -> str:
+    until = time.monotonic() + 20
+    while not path.exists() or not path.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    return path.read_text()
+
+
+def test_the_link_signs_its_admin_in_once(tmp_path: Path) -> None:
+    environ, _ = make_store(tmp_path)
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environ |= {"BROWSER": f"{_browser(tmp_path)} %s", "TMPDIR": str(temporary)}
+    with served(environ, tmp_path, "--open") as server:
+        assert server.process.stdout is not None
+        found = _LINK.fullmatch(server.process.stdout.readline().decode())
+        assert found
+        url, code = found.groups()
+        arguments, shown = _wait_for(tmp_path / "arguments"), _wait_for(tmp_path / "shown")
+        assert code not in arguments
+        assert f"{url}#code={code}" in shown
+        (folder,) = temporary.glob("tokenguard-*")
+        assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700
+
+        link = url.replace("/sign-in", "/sign-in/link")
+        headers = {"Sec-Fetch-Site": "same-origin"}
+        session = requests.Session()
+        answer = session.post(link, data={"code": code}, headers=headers, timeout=20)
+        assert answer.status_code == 200
+        assert urlsplit(answer.url).path == "/tokens"
+        assert "one-time link" in session.get(f"{server.url}/account", timeout=20).text
+        assert requests.post(link, data={"code": code}, headers=headers, timeout=20).status_code == 401
+        assert server.stop() == 0
+        assert code not in server.log_file.read_text()
+    assert not list(temporary.glob("tokenguard-*"))
