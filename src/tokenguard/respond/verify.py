@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tokenguard.errors import RefusedError, TokenguardError
+from tokenguard.errors import RefusedError
 from tokenguard.model.finding import Status
 from tokenguard.respond.channel import IssuerChannel
 from tokenguard.respond.intent import Intent
@@ -31,6 +31,6 @@ def _answers(channel: IssuerChannel, intents: list[Intent]) -> list[Status]:
     except RefusedError:
         # Asked and answered: we may not know.
         return [Status.UNKNOWN] * len(intents)
-    except (TokenguardError, ValueError):
+    except Exception:  # noqa: BLE001 - a fault with one issuer takes no finding out of the report
         return [Status.UNVERIFIED] * len(intents)
     return statuses
