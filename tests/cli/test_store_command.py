@@ -59,13 +59,14 @@ def test_init_in_json(tmp_path: Path) -> None:
 
 def test_init_elsewhere(home: Path, tmp_path: Path) -> None:
     config = tmp_path / "tokenguard.server.yaml"
-    config.write_text("product_scopes: [messages:send]\n")
+    config.write_text("product_scopes: [messages:send]\ndefault_family: keebai-api-key\n")
     places = {
         "TOKENGUARD_STORE_URL": f"sqlite:///{tmp_path}/a.db",
         "TOKENGUARD_PEPPER_FILE": str(tmp_path / "keys" / "pepper"),
     }
     made = store("init", "--config", config, cwd=tmp_path, **places)
     assert made.code == CLEAN, made.err
+    assert _TOKEN.fullmatch(made.out.strip())
     assert (tmp_path / "a.db").exists()
     assert (tmp_path / "keys" / "pepper").exists()
     assert not folder(home).exists()
@@ -130,6 +131,9 @@ def test_migrate_and_sweep(tmp_path: Path) -> None:
         "requests": 0, "counts": 0, "messages": 0, "uses": 0
     }  # fmt: skip
     assert store("sweep", cwd=tmp_path).code == CLEAN
+    assert store("sweep", "--json", cwd=tmp_path).report["tokens"] == {
+        "shortened": 0, "expiring": 0, "idle": 0, "revoked": 0
+    }  # fmt: skip
 
 
 def test_migrate_makes_no_store_of_an_empty_file(tmp_path: Path) -> None:
