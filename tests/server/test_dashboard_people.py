@@ -19,11 +19,11 @@ def admin(api: Api) -> Visitor:
 
 
 def user_id(api: Api, email: str) -> str:
-    return next(user["id"] for user in api.get("/api/v1/users")["users"] if user["email"] == email)
+    return next(str(user["id"]) for user in api.get("/api/v1/users")["users"] if user["email"] == email)
 
 
 def role_id(api: Api, name: str) -> str:
-    return next(role["id"] for role in api.get("/api/v1/roles")["roles"] if role["name"] == name)
+    return next(str(role["id"]) for role in api.get("/api/v1/roles")["roles"] if role["name"] == name)
 
 
 def test_a_user_is_added_found_changed_and_deactivated(api: Api, admin: Visitor) -> None:

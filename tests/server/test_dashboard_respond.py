@@ -41,10 +41,10 @@ def report(api: Api, token: str, *, exact: bool = True, **more: object) -> str:
     return leak_id
 
 
-def leaked(api: Api, **more: object) -> Leaked:
+def leaked(api: Api, *, exact: bool = True, **more: object) -> Leaked:
     owner = api.user(f"owner{secrets.token_hex(4)}", "developer.manage_tokens")
     token_id, token = api.mint(owner, family=KEEBAI, name="of the shop")
-    return Leaked(token_id, token, report(api, token, **more))
+    return Leaked(token_id, token, report(api, token, exact=exact, **more))
 
 
 @pytest.fixture
