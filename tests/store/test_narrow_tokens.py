@@ -9,7 +9,7 @@ import pytest
 
 from stores import People
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import NewToken, Outcome, Target, TokenFilter, TokenSort
+from tokenguard.model.token import AuditFilter, NewToken, Outcome, Target, TokenFilter, TokenSort
 from tokenguard.store.cursor import cursor_after
 from tokenguard.store.engine import open_database
 from tokenguard.store.service import StoreService
@@ -41,6 +41,19 @@ def test_a_cursor_at_a_strangers_token_does_not_tell_its_name(people: People) ->
         for token_id in (theirs.id, "tok_" + "0" * 24)
     ]
     assert pages[0] == pages[1]
+
+
+def test_a_cursor_that_somebody_wrote_is_no_fault(people: People) -> None:
+    acting = people.acting(people.user("ada", role="admin"), OWN, "security.respond", "audit.read")
+    for row_id in ("\ud800", "a\0", "\x1b[2J"):
+        written = cursor_after(0, row_id)
+        for call in (
+            partial(acting.list_tokens, TokenFilter(cursor=written)),
+            partial(acting.list_tokens, TokenFilter(cursor=written, sort=TokenSort.NAME)),
+            partial(acting.leaks, cursor=written),
+            partial(acting.audit, AuditFilter(cursor=written)),
+        ):
+            assert code_of(call) == "VALIDATION"
 
 
 def test_a_strangers_honeytoken_is_not_told_from_a_token_that_never_was(people: People) -> None:

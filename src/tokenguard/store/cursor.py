@@ -30,9 +30,14 @@ def read_cursor(cursor: str) -> tuple[int, str]:
         number, row_id = json.loads(urlsafe_b64decode(cursor[:_MAX_LENGTH].encode("ascii") + b"=="))
     except (ValueError, TypeError, RecursionError):
         number, row_id = None, None
-    if type(number) is not int or not 0 <= number < _MAX_NUMBER or not isinstance(row_id, str) or "\0" in row_id:
+    if type(number) is not int or not 0 <= number < _MAX_NUMBER or not _is_key(row_id):
         raise RefusedError("VALIDATION", "not a cursor of this store", pointers=("/cursor",))
     return number, row_id
+
+
+def _is_key(row_id: object) -> bool:
+    """Whether a database takes it: no NUL, no half of a character. An id has nothing of the kind."""
+    return isinstance(row_id, str) and row_id.isprintable()
 
 
 def check_limit(limit: int) -> int:
