@@ -319,7 +319,7 @@ class AuditEvent:
     id: str
     at: datetime
     actor: str
-    """A user's id, `local:<user>`, `anyone` (who held the whole token) or `tokenguard`."""
+    """A user's id, `local:<user>`, `anyone` (who held the whole token), a forge (`github`), or `tokenguard`."""
     action: str
     token_id: str | None = None
     address: str | None = None
