@@ -19,7 +19,8 @@ _LINK = re.compile(r"sign in, once and within 5 minutes: (http://127\.0\.0\.1:\d
 def _browser(folder: Path) -> Path:
     """A browser that writes down what it was started with, and what it would show."""
     program = folder / "a-browser"
-    program.write_text(f'#!/bin/sh\necho "$@" > "{folder}/arguments"\ncp "${{1#file://}}" "{folder}/shown"\n')
+    lines = ("#!/bin/sh", 'env > "{}/inherited"', 'echo "$@" > "{}/arguments"', 'cp "${{1#file://}}" "{}/shown"', "")
+    program.write_text("\n".join(lines).format(*[folder] * 3))
     program.chmod(0o755)
     return program
 
@@ -36,7 +37,7 @@ def test_the_link_signs_its_admin_in_once(tmp_path: Path) -> None:
     environ, _ = make_store(tmp_path)
     temporary = tmp_path / "tmp"
     temporary.mkdir()
-    environ |= {"BROWSER": f"{_browser(tmp_path)} %s", "TMPDIR": str(temporary)}
+    environ |= {"BROWSER": f"{_browser(tmp_path)} %s", "TMPDIR": str(temporary), "TOKENGUARD_TOKEN": "a-secret-of-ours"}
     with served(environ, tmp_path, "--open") as server:
         assert server.process.stdout is not None
         found = _LINK.fullmatch(server.process.stdout.readline().decode())
@@ -44,6 +45,7 @@ def test_the_link_signs_its_admin_in_once(tmp_path: Path) -> None:
         url, code = found.groups()
         arguments, shown = _wait_for(tmp_path / "arguments"), _wait_for(tmp_path / "shown")
         assert code not in arguments
+        assert "TOKENGUARD" not in (tmp_path / "inherited").read_text()
         assert f"{url}#code={code}" in shown
         (folder,) = temporary.glob("tokenguard-*")
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700

@@ -6,6 +6,7 @@ a private file that leads there instead of the link, since a program's arguments
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import threading
@@ -57,9 +58,16 @@ def browser() -> Iterator[Callable[[str], None]]:
             f'<meta http-equiv="refresh" content="0; url={escape(address)}"><a href="{escape(address)}">Sign in</a>',
             encoding="utf-8",
         )
+        _hide_secrets()
         threading.Thread(target=webbrowser.open, args=(page.as_uri(),), name="tokenguard-browser", daemon=True).start()
 
     try:
         yield open_address
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _hide_secrets() -> None:
+    """Take our own variables, a pepper among them, out of what a browser inherits. The server has read them by now."""
+    for name in [each for each in os.environ if each.startswith("TOKENGUARD_")]:
+        del os.environ[name]
