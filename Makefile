@@ -15,7 +15,7 @@ SHELL_SCRIPTS = $(shell git ls-files --cached --others --exclude-standard -- '*.
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help demo test lint types imports fix generate docs package bench soak check clean
+.PHONY: help demo test lint types imports fix generate docs images package bench soak check clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -47,6 +47,9 @@ generate: $(VENV)/.runtime ## what start-up reads instead of rules/*.yaml; after
 
 docs: $(VENV)/.dev ## paths and commands named in the documents
 	$(PYTEST) tests/docs
+
+images: $(VENV)/.dev ## the pictures of the dashboard in docs/images; needs Chromium
+	PYTHONPATH=tests $(BIN)/python -m browser.pictures docs/images
 
 package: $(VENV)/.dev ## build wheel and sdist, install each elsewhere, scan a planted tree
 	PYTHONPATH=tests $(BIN)/python tests/packaging/check.py

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Dialog, expect
 
 from browser.chromium import Person
 from server.serving import Api, sha256
@@ -155,7 +155,12 @@ def test_hostile_texts_run_nothing_and_push_nothing_aside(someone: Person) -> No
     finding = {"rule_id": "x", "prefix": "kbai_pk_0000", "token_sha256": None, "fingerprint": "d" * 32}
     leak = api.post("/api/v1/leaks", {"finding": finding | {"locations": [place]}, "url": HOSTILE}, 202)["leaks"][0]
     dialogs: list[str] = []
-    someone.page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
+
+    def noted(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    someone.page.on("dialog", noted)
     for path in ("/leaks", f"/leaks/{leak['id']}"):
         page = someone.open(path)
         assert page.locator("main img").count() == 0
