@@ -39,7 +39,7 @@ def report_leaks(caller: Bearer, report: Report) -> Response:
     return answer({"leaks": caller.service.report_leaks(report)}, 202)
 
 
-@router.get("/api/v1/leaks", response_model=LeaksAnswer, responses=problems())
+@router.get("/api/v1/leaks", response_model=LeaksAnswer, responses=problems(404))
 def list_leaks(caller: Bearer, which: Annotated[LeaksQuery, Query()]) -> Response:
     """List leaks, open ones first."""
     page = caller.service.leaks(state=which.state, token=which.token, cursor=which.cursor, limit=which.limit)
