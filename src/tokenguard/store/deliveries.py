@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, select, update
 
 from tokenguard.model.notification import Kind
 from tokenguard.store.actor import Actor
@@ -30,6 +30,9 @@ _FIRST_PAUSE = 5 * SECOND
 _LONGEST_PAUSE = HOUR
 _AT_ONCE = 200
 """Messages taken out of the outbox in one transaction."""
+_URGENT = frozenset({Kind.HONEYTOKEN_USED})
+_FIRST = 0
+"""Due since forever: before all that waits."""
 _LONGEST_FAILURE = 200
 _NO_CHANNEL = "the channel is not configured any more"
 _RELAY = Actor(name="tokenguard", rights=frozenset(), local=True)
@@ -85,7 +88,7 @@ def take_out(connection: Connection, context: Context, routes: Routes) -> int:
     found = connection.execute(asked.with_for_update(skip_locked=True)).all()
     fresh = [row for row in found if row.at > now - _FRESH]
     rows = [
-        {"message_id": row.id, "channel": channel, "attempts": 0, "next_at": now}
+        {"message_id": row.id, "channel": channel, "attempts": 0, "next_at": _FIRST if row.kind in _URGENT else now}
         for row in fresh
         for channel, kinds in routes.items()
         if row.kind in kinds
@@ -106,13 +109,12 @@ def claim(connection: Connection, context: Context, channel: str) -> Delivery | 
     A bait that was touched goes before everything else.
     """
     now = context.now()
-    urgent = case((outbox.c.kind == Kind.HONEYTOKEN_USED, 0), else_=1)
     due = (
         select(deliveries.c.message_id, deliveries.c.attempts, outbox.c.kind, outbox.c.payload, outbox.c.at)
         .add_columns(outbox.c.delivered_at)
         .join(outbox, outbox.c.id == deliveries.c.message_id)
         .where(_OPEN, deliveries.c.channel == channel, deliveries.c.next_at <= now)
-        .order_by(urgent, deliveries.c.next_at)
+        .order_by(deliveries.c.next_at)
         .limit(1)
         .with_for_update(of=deliveries, skip_locked=True)
     )
