@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from server.serving import Api
 from tokenguard.model.secret import Secret
@@ -33,6 +33,7 @@ def launched(executable: str) -> Iterator[Browser]:
     """A browser without a window."""
     # Its own sandbox needs rights that root gives up by being root. Pages are kept in memory as people's browsers do.
     sandbox = ["--no-sandbox"] if os.geteuid() == 0 else []
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=executable,

@@ -11,8 +11,8 @@ _UNITS = (
     ("hour", timedelta(hours=1)),
     ("minute", timedelta(minutes=1)),
 )
-# Up to this many of a unit are said in the smaller one: "45 days" says more than "1 month".
-_FROM = {"year": 2, "month": 2}
+# Below so many of a unit the smaller one says more: "90 days" is what was chosen, not "3 months".
+_FROM = {"year": 2, "month": 4}
 
 
 def relative(moment: datetime, now: datetime) -> str:
@@ -27,8 +27,9 @@ def relative(moment: datetime, now: datetime) -> str:
 def span_text(span: timedelta) -> str:
     """Such as `3 hours`; "" below a minute."""
     for name, unit in _UNITS:
-        number = span // unit
-        if number >= _FROM.get(name, 1):
+        if span >= _FROM.get(name, 1) * unit:
+            # To the nearest: a key that was made for 90 days a moment ago has 90 days left, not 89.
+            number = round(span / unit)
             return f"{number} {name}{'' if number == 1 else 's'}"
     return ""
 
