@@ -81,8 +81,11 @@ def note_all(
         actor.address and actor.address[:_LONGEST_ADDRESS],
         actor.agent and actor.agent[:_LONGEST_AGENT],
     )
+    # After a leak one must know what was done with that token, not by its owner alone.
+    by = {"with_token": actor.token_id} if actor.token_id else {}
     # Many events of one call share their detail.
-    encoded = {id(detail): _encode(detail) for detail in {id(detail): detail for _, detail in events}.values()}
+    details = {id(detail): detail for _, detail in events}
+    encoded = {key: _encode({**detail, **by}) for key, detail in details.items()}
     rows = [
         (event_id, *said, token_id, encoded[id(detail)])
         for event_id, (token_id, detail) in zip(new_ids("evt", len(events)), events, strict=True)
