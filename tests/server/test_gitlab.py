@@ -94,7 +94,11 @@ def test_the_key_may_come_as_a_bearer(api: Api) -> None:
     assert _ask(api, "GET", TYPES, f"Bearer {_KEY}").status_code == 200
 
 
-@pytest.mark.parametrize("shown", [None, "", "Bearer", "wrong", _KEY[:-1], _KEY + "0", f"Basic {_KEY}", "Bearer  x"])
+@pytest.mark.parametrize(
+    "shown",
+    [None, "", "Bearer", "wrong", _KEY[:-1], _KEY + "0", f"Basic {_KEY}", "Bearer  x"],
+    ids=["none", "empty", "scheme", "wrong", "shorter", "longer", "basic", "spaces"],
+)
 def test_without_the_key(api: Api, shown: str | None) -> None:
     _, token = api.mint()
     answer = _revoke(api, {"type": "t", "token": token}, shown=shown)
