@@ -69,7 +69,7 @@ def test_a_text_is_looked_for_in_all_that_is_known_and_means_itself(two: Two) ->
 
     assert found("nightly") == ["Nightly 100% build"]
     assert found("0%") == ["Nightly 100% build"]
-    assert found("_s") == ["under_score"]
+    assert found("r_score") == ["under_score"]
     assert found("MESSAGES:") == ["Nightly 100% build"]
     assert found(made.record.prefix[2:]) == ["under_score"]
     assert found("' OR 1=1 --") == []
