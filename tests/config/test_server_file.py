@@ -9,9 +9,10 @@ import pytest
 
 import plant
 from tokenguard.config import server_file
-from tokenguard.config.server_file import default_policies, parse_server_file, read_server_file
+from tokenguard.config.server_file import default_policies, parse_server_file, policies_for, read_server_file
 from tokenguard.errors import ConfigError
 from tokenguard.model.policy import ExpectedHours, FamilyPolicy, RateLimit
+from tokenguard.ruleset.assemble import load_builtin
 
 
 def test_the_providers_own_limits_are_the_defaults() -> None:
@@ -101,6 +102,18 @@ def test_what_is_not_understood_names_the_line(text: str, message: str) -> None:
         parse_server_file(f"# a comment\n{text}".encode(), "server.yaml")
     assert message in str(error.value)
     assert str(error.value).startswith("server.yaml:")
+
+
+@pytest.mark.parametrize(
+    "text", ["families:\n  keebai-apikey: {max_active: 10}\n", "contact: a\ndefault_family: keebai-apikey\n"]
+)
+def test_a_limit_of_no_family_limits_nothing_and_is_refused(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "server.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as error:
+        policies_for(path, load_builtin())
+    assert str(error.value).startswith(f"{path}:2: 'keebai-apikey' is no family")
+    assert "did you mean keebai-api-key?" in str(error.value)
 
 
 def test_a_file_that_was_named_must_be_there(tmp_path: Path) -> None:

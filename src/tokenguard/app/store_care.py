@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenguard.app.embedded import extra_missing, make_peppers, pepper_file, store_place, user_name
-from tokenguard.config.server_file import default_policies, read_server_file
+from tokenguard.config.server_file import policies_for
 from tokenguard.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def initialise(
         from tokenguard.store.initialise import FirstAdmin
         from tokenguard.store.initialise import initialise as make
 
-        policies = default_policies() if config is None else read_server_file(config)
+        policies = policies_for(config, ruleset)
         store, created = make(
             store_place(environ),
             peppers=make_peppers(environ),
@@ -194,7 +194,7 @@ def undelivered(environ: Mapping[str, str]) -> tuple[int, tuple[DeadDelivery, ..
 def _store(environ: Mapping[str, str], ruleset: RuleSet, config: Path | None) -> Iterator[Store]:
     with _installed():
         from tokenguard.store.store import Store
-    policies = default_policies() if config is None else read_server_file(config)
+    policies = policies_for(config, ruleset)
     with Store.open(store_place(environ), peppers=_peppers(environ), ruleset=ruleset, policies=policies) as store:
         yield store
 

@@ -98,18 +98,19 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option
 
 
 def _store(config: Path | None, more: tuple[Path, ...]) -> Store:
-    from tokenguard.config.server_file import default_policies, read_server_file
+    from tokenguard.config.server_file import policies_for
     from tokenguard.store.pepper import peppers_for
     from tokenguard.store.store import Store
 
     place = store_place(os.environ)
     if isinstance(place, Path) and not place.exists():
         raise UsageError(f"there is no token store yet ({place})", remedy="make one: tokenguard store init")
+    ruleset = way_of(None, None, more).ruleset
     return Store.open(
         place,
         peppers=peppers_for(os.environ, pepper_file(os.environ)),
-        ruleset=way_of(None, None, more).ruleset,
-        policies=default_policies() if config is None else read_server_file(config),
+        ruleset=ruleset,
+        policies=policies_for(config, ruleset),
     )
 
 

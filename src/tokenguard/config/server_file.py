@@ -6,9 +6,10 @@ Bytes -> Policies. What it gets wrong is one line that names file and line.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 from tokenguard.config.file import read_bounded
 from tokenguard.config.keys import nearest
@@ -27,6 +28,7 @@ from tokenguard.config.strict_yaml import (
 )
 from tokenguard.errors import ConfigError
 from tokenguard.model.policy import ExpectedHours, FamilyPolicy, OnLeak, Policies, RateLimit
+from tokenguard.model.rule import RuleSet
 
 _DEFAULTS = Path(__file__).with_name("policies.yaml")
 _SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
@@ -48,8 +50,19 @@ def default_policies() -> Policies:
     return _policies(_DEFAULTS.read_bytes(), _DEFAULTS.name, Policies())
 
 
-def read_server_file(path: Path) -> Policies:
-    """The policies of a deployment.
+def policies_for(path: Path | None, ruleset: RuleSet) -> Policies:
+    """What holds for a store of these rules' families: the defaults, and over them the deployment's file.
+
+    Raises:
+        ConfigError: there is no such file, it says something that is not understood, or names a family that is none.
+    """
+    if path is None:
+        return default_policies()
+    return read_server_file(path, [rule.id for rule in ruleset.rules if rule.token is not None])
+
+
+def read_server_file(path: Path, families: Collection[str] | None = None) -> Policies:
+    """The policies of a deployment. `families`: the ids that there are; a limit of any other would limit nothing.
 
     Raises:
         ConfigError: there is no such file, or it says something that is not understood.
@@ -57,27 +70,25 @@ def read_server_file(path: Path) -> Policies:
     data = read_bounded(path, MAX_BYTES, name=str(path), follow=True)
     if data is None:
         raise ConfigError(f"{path}: no such file", remedy="name the server's configuration")
-    return parse_server_file(data, str(path))
+    return parse_server_file(data, str(path), families)
 
 
-def parse_server_file(data: bytes, name: str) -> Policies:
+def parse_server_file(data: bytes, name: str, families: Collection[str] | None = None) -> Policies:
     """The same from its bytes; `name` stands for the file in messages.
 
     Raises:
         ConfigError: anything that is not understood, with file and line.
     """
-    return _policies(data, name, default_policies())
+    return _policies(data, name, default_policies(), {} if families is None else _family_keys(families))
 
 
-def _policies(data: bytes, name: str, before: Policies) -> Policies:
+def _policies(data: bytes, name: str, before: Policies, more: Mapping[str, Read] = MappingProxyType({})) -> Policies:
     root = compose(data, name)
     if root is None:
         return before
     folder = Path(name).parent
-    values = _values(
-        root,
-        {**_KEYS, "leak_intake": _intake(folder, before), "notifications": lambda node, _: notifications(node, folder)},
-    )
+    placed = {"leak_intake": _intake(folder, before), "notifications": lambda node, _: notifications(node, folder)}
+    values = _values(root, {**_KEYS, **placed, **more})
     families = values.pop("families", {})
     if not isinstance(families, dict):
         raise fault(root, "families: expected keys with values")
@@ -116,6 +127,28 @@ def _families(node: Node, key: str) -> dict[str, object]:
     if not isinstance(node, MappingNode):
         raise fault(node, f"{key}: expected the ids of families, each with its policy")
     return {family.text: _values(policy, _FAMILY_KEYS) for family, policy in node.entries}
+
+
+def _family_keys(known: Collection[str]) -> dict[str, Read]:
+    """The keys that name families, where it is known which there are."""
+
+    def check(node: ScalarNode) -> None:
+        if node.text not in known:
+            raise fault(node, f"{shown(node.text)} is no family of these rules (--rules)", nearest(node.text, known))
+
+    def families(node: Node, key: str) -> dict[str, object]:
+        found = _families(node, key)
+        for family, _ in node.entries if isinstance(node, MappingNode) else ():
+            check(family)
+        return found
+
+    def default_family(node: Node, key: str) -> str:
+        text = _text(node, key)
+        if isinstance(node, ScalarNode):
+            check(node)
+        return text
+
+    return {"families": families, "default_family": default_family}
 
 
 def _items(node: Node) -> Iterator[Node]:
