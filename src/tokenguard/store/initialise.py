@@ -27,6 +27,8 @@ from tokenguard.store.tokens import create_token
 
 LOCAL_NAME = "local"
 ADMIN = "admin"
+OWN_FAMILY = "tokenguard-access-token"
+"""What the store's own people sign in with, whatever a deployment mints by default for its users."""
 _FIRST_TOKEN = "first token"  # noqa: S105 - a name
 
 
@@ -89,7 +91,7 @@ def _filled(connection: Connection, context: Context, actor: Actor, admin: First
         return None
     user = users.create_user(connection, context, actor, email=admin.email, name=admin.name, role=ADMIN, plan=plan)
     # Everything, product scopes too: no token can mint what it does not hold itself.
-    new = NewToken(_FIRST_TOKEN, scopes=context.permissions, owner=user.id)
+    new = NewToken(_FIRST_TOKEN, family=OWN_FAMILY, scopes=context.permissions, owner=user.id)
     return create_token(connection, context, actor, new)
 
 
