@@ -84,8 +84,10 @@ class Tray:
         The view is good until the load after the next is asked for.
         """
         filled = self._written() if self._asking is None else self._piped(self._asking)
-        self.spilled = self._file is not None and os.lseek(self._file, 0, os.SEEK_CUR) > self._base + self._room
-        if self._whole(filled):
+        whole = self._whole(filled)
+        # Full and without an end: git may be writing on, beyond the half, until it is killed.
+        self.spilled = self._file is not None and filled == self._room and not whole
+        if whole:
             return self._view[: filled - len(self._ended)]
         self._restart()
         return self._view[:filled]
