@@ -143,6 +143,8 @@ def test_duplicates_are_one_token_with_one_sighting_a_place(api: Api, key: Signi
 
 def test_two_alerts_at_once_for_one_token(api: Api, key: SigningKey) -> None:
     token_id, token = api.mint()
+    # The keys are here: only so many messages wait for them, the others are asked to come again.
+    assert labels(send(api, key, encoded(entry(f"nobody-knows-{secrets.token_hex(16)}")))) == [_FALSE]
     bodies = [encoded(entry(token, url=f"https://git.example.org/{at % 4}")) for at in range(8)]
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda body: send(api, key, body), bodies))
