@@ -77,7 +77,7 @@ class Cluster:
             except psycopg.OperationalError:
                 if time.monotonic() > deadline or self._server.poll() is not None:
                     raise
-                time.sleep(0.05)
+                time.sleep(0.05)  # it is starting; there is a deadline
             else:
                 return
 

@@ -7,6 +7,7 @@ from; the state is real: what is deleted is refused from then on.
 from __future__ import annotations
 
 import secrets
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ class Issued:
 
 
 @dataclass
-class Provider:
+class Provider(ABC):
     """What all of them do: issue, and know a token by its hash."""
 
     issued: list[Issued] = field(default_factory=list)
@@ -69,8 +70,9 @@ class Provider:
         caller = next((each for each in self.issued if each.token_sha256 == _hash(asked.bearer)), None)
         return self.answer(asked, None if caller is None or caller.revoked else caller)
 
+    @abstractmethod
     def answer(self, asked: Asked, caller: Issued | None) -> Reply:
-        raise NotImplementedError
+        """What the provider documents for that."""
 
 
 @dataclass

@@ -349,7 +349,7 @@ def test_killed_at_any_moment(web: Web, store: SimulatedStore, path: Path) -> No
         assert running.stdin is not None
         running.stdin.write(json.dumps([store.bearer, *wanted]).encode())
         running.stdin.close()
-        time.sleep(patience)
+        time.sleep(patience)  # to be killed at a moment that nobody chose
         running.kill()
         running.wait()
         if path.exists():

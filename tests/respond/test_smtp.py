@@ -149,7 +149,7 @@ def test_a_server_that_drips_is_cut_off() -> None:
                 try:
                     while True:
                         taken.sendall(b"2")
-                        time.sleep(0.05)
+                        time.sleep(0.05)  # a server that never ends
                 except OSError:
                     return
 

@@ -143,7 +143,7 @@ def test_a_head_that_drips_is_cut_off() -> None:
                 try:
                     while True:
                         taken.sendall(b"H")
-                        time.sleep(0.05)
+                        time.sleep(0.05)  # a receiver that never ends
                 except OSError:
                     return
 

@@ -29,7 +29,7 @@ def _wait_for(path: Path) -> str:
     until = time.monotonic() + 20
     while not path.exists() or not path.read_text():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.05)  # the browser is a process of its own; there is a deadline
     return path.read_text()
 
 

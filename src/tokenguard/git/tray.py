@@ -123,6 +123,7 @@ class Tray:
             filled = self._filled(self._file)
             if not running or filled == self._room or self._whole(filled):
                 return filled
+            # Nothing wakes us when git has written into memory: look again when it can be done at best.
             time.sleep(min(max((self._size - filled) / _RATE, _SHORTEST), _LONGEST))
 
     def _piped(self, asking: threading.Thread) -> int:

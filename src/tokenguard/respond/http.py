@@ -123,6 +123,7 @@ class Http:
                 return self._unmoved(answer)
             if failure is not None and (last or not failure.passing):
                 raise UnavailableError(f"{self.address.name}: {failure.text}", remedy=failure.remedy)
+            # Backoff, or what the server asked for: it is not to be pressed.
             time.sleep(pause)
         raise AssertionError  # the last round returns or raises
 

@@ -77,6 +77,7 @@ class Brake:
             raise rate_limited(seconds)
         failures.waiting += 1
         try:
+            # This is the brake: guessing takes time, and locks nobody out.
             await asyncio.sleep(seconds)
         finally:
             failures.waiting -= 1
