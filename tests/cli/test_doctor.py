@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,31 @@ def test_a_cache_that_others_can_write(tmp_path: Path, home: Path) -> None:
     (cache / "x").write_bytes(bytes(1500))
     _, checks, _ = doctor(tmp_path)
     assert checks["cache"][0]["value"] == f"{cache}, 1 file, 1.5 kB, private"
+
+
+def test_a_store_with_its_pepper_and_without(tmp_path: Path, home: Path) -> None:
+    assert doctor(tmp_path)[1]["token store"][0]["value"] == "none here yet"
+    assert run("token", "create", "of the shop", cwd=tmp_path).code == CLEAN
+    data = home / ".local" / "share" / "tokenguard"
+    code, checks, _ = doctor(tmp_path)
+    assert (code, checks["token store"][0]["health"]) == (CLEAN, "ok")
+    assert str(data / "store.db") in checks["token store"][0]["value"]
+    pepper = data / "pepper"
+    pepper.chmod(0o644)
+    code, checks, _ = doctor(tmp_path)
+    assert (code, broken(checks)) == (BROKEN, {"token store"})
+    assert "others may read" in checks["token store"][0]["value"]
+    pepper.unlink()
+    code, checks, _ = doctor(tmp_path)
+    assert (code, broken(checks)) == (BROKEN, {"token store"})
+    assert checks["notifications"][0]["health"] == "ok"
+
+
+def test_a_pepper_that_keyed_nothing_here(tmp_path: Path) -> None:
+    assert run("token", "create", "of the shop", cwd=tmp_path).code == CLEAN
+    code, checks, _ = doctor(tmp_path, TOKENGUARD_PEPPER=secrets.token_hex(32))
+    assert (code, broken(checks)) == (BROKEN, {"token store"})
+    assert "under a pepper that cannot be read" in checks["token store"][0]["value"]
 
 
 def test_json_is_json(tmp_path: Path) -> None:

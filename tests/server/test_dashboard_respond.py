@@ -6,11 +6,15 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
-from server.serving import Api, sha256
+from server.serving import Api, serving, sha256
 from server.visitor import Visitor, visitor, words
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 KEEBAI = "keebai-api-key"
 RESPOND = "security.respond"
@@ -49,12 +53,22 @@ def leaked(api: Api, *, exact: bool = True, **more: object) -> Leaked:
 
 @pytest.fixture
 def riley(api: Api) -> Visitor:
-    """A responder."""
+    return responder(api)
+
+
+def responder(api: Api) -> Visitor:
     owner = api.user(f"riley{secrets.token_hex(4)}", RESPOND, "audit.read")
     return visitor(api, api.mint(owner, RESPOND, "audit.read")[1])
 
 
-def test_the_list_says_what_a_responder_needs_open_ones_first(api: Api, riley: Visitor) -> None:
+def test_the_list_says_what_a_responder_needs_open_ones_first(tmp_path: Path) -> None:
+    with serving(
+        tmp_path / "store.db", tmp_path
+    ) as api:  # other tests' open leaks would push the closed one off the page
+        _list_of_one_open_and_one_closed(api, responder(api))
+
+
+def _list_of_one_open_and_one_closed(api: Api, riley: Visitor) -> None:
     closed, still = leaked(api), leaked(api)
     riley.send(f"/leaks/{closed.leak}/resolve", {"resolution": "history rewritten"})
     page = riley.page("/leaks")

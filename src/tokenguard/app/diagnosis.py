@@ -1,11 +1,10 @@
-"""What tokenguard sees of the machine and of the place where it runs: programs, configuration, rules, cache, hooks.
+"""What tokenguard sees of the machine and of the place where it runs, from the programs to the token store.
 
 Each check is a value with its remedy; nothing is changed, and no check that fails keeps the others from being made.
 """
 
 from __future__ import annotations
 
-import enum
 import os
 import shlex
 import stat
@@ -18,14 +17,15 @@ from pathlib import Path
 from tokenguard import __version__
 from tokenguard.app.allow import unknown_rules
 from tokenguard.app.detector import Detector
+from tokenguard.app.health import Check, Health, failed
 from tokenguard.app.hook_state import HookState, HookStatus, hook_status
+from tokenguard.app.loop_diagnosis import loop_checks
 from tokenguard.app.ruleset import rules_for
 from tokenguard.app.sight import Sight, of_folder
-from tokenguard.app.store_care import undelivered
 from tokenguard.config.display import Shown, described
-from tokenguard.config.places import REPOSITORY_FILE, state_folder, user_file
+from tokenguard.config.places import REPOSITORY_FILE, user_file
 from tokenguard.config.settings import Settings
-from tokenguard.errors import ConfigError, JournalError, NotARepositoryError, RuleError, TokenguardError, fault
+from tokenguard.errors import ConfigError, NotARepositoryError, RuleError, TokenguardError, fault
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import MINIMUM_VERSION, find_git, git_version, require_git
 from tokenguard.model import RuleSet
@@ -33,30 +33,8 @@ from tokenguard.report.summary import counted, size
 from tokenguard.ruleset.check import checked
 
 _REINSTALL = "install tokenguard again"
-_MOST_DEAD = 5
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS_READ = stat.S_IRGRP | stat.S_IROTH
-
-
-class Health(enum.StrEnum):
-    """How it stands with one thing."""
-
-    OK = "ok"
-    NOTE = "note"
-    """Worth knowing; scans work."""
-    BROKEN = "broken"
-    """Scans fail, or are not what they seem."""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at."""
-
-    name: str
-    value: str
-    health: Health = Health.OK
-    remedy: str = ""
-    """What to do; never empty where something is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +61,10 @@ def diagnose(environ: Mapping[str, str], folder: Path, cache: Path | None) -> Di
         checks += [Check("environment", note, Health.NOTE, "correct or unset it") for note in settings.notes]
         checks += _baseline(settings, sight)
     except ConfigError as error:
-        checks.append(_failed("configuration", error))
+        checks.append(failed("configuration", error))
     checks += _rules(settings or Settings(), sight)
-    checks += [*_cache(cache, settings), *_hooks(environ, folder), *_pending(environ), *_undelivered(environ)]
+    checks += [*_cache(cache, settings), *_hooks(environ, folder), *loop_checks(environ)]
     return Diagnosis(tuple(checks), described(settings) if settings is not None else ())
-
-
-def _failed(name: str, error: TokenguardError) -> Check:
-    return Check(name, error.message, Health.BROKEN, error.remedy or "correct it")
 
 
 # Programs and packages.
@@ -110,7 +84,7 @@ def _programs(environ: Mapping[str, str]) -> Iterator[Check]:
         needed = ".".join(map(str, MINIMUM_VERSION))
         yield Check("git", f"{found}, {find_git(environ)} ({needed} or newer is needed)")
     except TokenguardError as error:
-        yield _failed("git", error)
+        yield failed("git", error)
     except OSError as error:
         yield Check("git", f"does not start: {error.strerror}", Health.BROKEN, "install a working git")
 
@@ -142,7 +116,7 @@ def _baseline(settings: Settings, sight: Sight) -> Iterator[Check]:
         else:
             return
     except ConfigError as error:
-        yield _failed("baseline", error)
+        yield failed("baseline", error)
         return
     if found is not None:
         yield Check("baseline", f"{name}, {counted(len(found.reasons), 'known finding')}")
@@ -165,7 +139,7 @@ def _rules(settings: Settings, sight: Sight) -> Iterator[Check]:
         ruleset = rules_for(settings, sight.read_inside)
         Detector(ruleset)
     except (RuleError, ConfigError) as error:
-        yield _failed("rules", error)
+        yield failed("rules", error)
         return
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the engine, it is told here
         yield Check("rules", f"the engine does not take them: {fault(error)}", Health.BROKEN, _REINSTALL)
@@ -222,7 +196,7 @@ def _hooks(environ: Mapping[str, str], folder: Path) -> Iterator[Check]:
         yield Check("hooks", "no repository here")
         return
     except TokenguardError as error:
-        yield _failed("hooks", error)
+        yield failed("hooks", error)
         return
     except OSError as error:
         yield Check("hooks", f"not looked at: {error.strerror}", Health.BROKEN, "install a working git")
@@ -242,52 +216,3 @@ def _hook(status: HookStatus) -> Check:
             return Check(name, f"{value}: {status.hint}", Health.NOTE, install)
         case HookState.MISSING | HookState.FOREIGN:
             return Check(name, value, Health.NOTE, status.hint or install)
-
-
-# Revocations.
-
-
-def _pending(environ: Mapping[str, str]) -> Iterator[Check]:
-    """What somebody asked to have killed, and what may live yet."""
-    from tokenguard.respond.journal import FILE, pending_in
-
-    state = state_folder(environ, sys.platform)
-    if state is None:
-        yield Check("revocations", "no home folder for their journal", Health.NOTE, "set HOME or XDG_STATE_HOME")
-        return
-    try:
-        entries = pending_in(state / FILE)
-    except JournalError as error:
-        yield _failed("revocations", error)
-        return
-    if not entries:
-        yield Check("revocations", "none pending")
-        return
-    oldest, why = f"{entries[0].asked_at:%Y-%m-%d}", next((each.note for each in entries if each.note), "it broke off")
-    pending = f"{len(entries):,} pending at {', '.join(sorted({each.intent.issuer for each in entries}))}"
-    value = f"{pending}, the oldest since {oldest} ({why})"
-    yield Check("revocations", value, Health.NOTE, "run: tokenguard revoke --resume")
-
-
-# Notifications.
-
-
-def _undelivered(environ: Mapping[str, str]) -> Iterator[Check]:
-    """What the token store of this user was to tell somebody, and could not."""
-    try:
-        found = undelivered(environ)
-    except TokenguardError as error:
-        # A scan needs no store.
-        yield Check("notifications", error.message, Health.NOTE, error.remedy or "tokenguard store check")
-        return
-    if found is None:
-        return
-    waiting, dead = found
-    if not dead:
-        yield Check("notifications", f"{counted(waiting, 'message')} on the way, none given up")
-    for each in dead[:_MOST_DEAD]:
-        what = f"{each.kind} {each.message_id} did not reach {each.channel} in {counted(each.attempts, 'attempt')}"
-        remedy = "correct the channel, then: tokenguard store relay --once --retry-dead --config FILE"
-        yield Check("notifications", f"{what}: {each.failure}", Health.NOTE, remedy)
-    if len(dead) > _MOST_DEAD:
-        yield Check("notifications", f"{len(dead) - _MOST_DEAD} more given up", Health.NOTE, "correct the channels")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
+    from tokenguard.errors import TokenguardError
     from tokenguard.model.rule import RuleSet
     from tokenguard.model.token import Created
     from tokenguard.respond.relay import Tally
@@ -36,6 +37,20 @@ class NewStore:
     pepper: str
     """Where its pepper is."""
     admin: Created
+
+
+@dataclass(frozen=True, slots=True)
+class StoreState:
+    """A store that is there."""
+
+    name: str
+    """Its file, or its URL without a password."""
+    pepper: TokenguardError | None
+    """Why its tokens cannot be told; None: its peppers are all there."""
+    waiting: int
+    """Messages that are on their way."""
+    dead: tuple[DeadDelivery, ...]
+    """Those that were given up."""
 
 
 def pepper_place(environ: Mapping[str, str]) -> str:
@@ -171,23 +186,34 @@ def relay(
         return store.database.name, Relay(store.database, store.context, ways).once()
 
 
-def undelivered(environ: Mapping[str, str]) -> tuple[int, tuple[DeadDelivery, ...]] | None:
-    """How many messages are on their way, and those that were given up; None: there is no store here.
+def state(environ: Mapping[str, str]) -> StoreState | None:
+    """How it stands with the store, without looking at all of it; None: there is none here.
 
     Raises:
         UsageError: no place for it is known, or the extra for it is not installed.
         StoreError: it is broken, or older or newer than this program.
+        UnavailableError: its database does not answer.
     """
     place = store_place(environ)
     if not isinstance(place, str) and not place.exists():
         return None
     with _opened(environ) as database:
+        from tokenguard.store.check import foreign
         from tokenguard.store.deliveries import counts, dead
         from tokenguard.store.schema import check_version
 
+        pepper: TokenguardError | None = None
         with database.reading() as connection:
             check_version(connection, database.name)
-            return counts(connection)[0], dead(connection)
+            try:
+                lost = next(foreign(connection, _peppers(environ)), None)
+            except StoreError as error:
+                pepper = error
+            else:
+                pepper = (
+                    StoreError(lost, remedy="put the line that is missing back into the pepper file") if lost else None
+                )
+            return StoreState(database.name, pepper, counts(connection)[0], dead(connection))
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`tokenguard doctor`: everything that a scan depends on, with a remedy for what is not as it should be."""
+"""`tokenguard doctor`: everything that a command depends on, with a remedy for what is not as it should be."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 
 from tokenguard.app.conceal import Concealer
-from tokenguard.app.diagnosis import Diagnosis, Health, diagnose
+from tokenguard.app.diagnosis import Diagnosis, diagnose
+from tokenguard.app.health import Health
 from tokenguard.cli.group import examples
 from tokenguard.cli.run import cache_folder
 from tokenguard.cli.show import Screen
@@ -20,7 +21,7 @@ BROKEN = 2
 @click.command(epilog=examples("tokenguard doctor", "tokenguard doctor --json"))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> int:  # noqa: FBT001 - click's way
-    """Show what tokenguard sees here: git, configuration and its origins, rules, cache, hooks.
+    """Show what tokenguard sees here: git, configuration and its origins, rules, cache, hooks, token store.
 
     Exit 0: all is well; 2: something is broken. Each line that is not ok says what helps. Logins in URLs are not shown.
     """

@@ -96,7 +96,10 @@ def _looked_at(connection: Connection, peppers: Peppers | None) -> StoreCheck:
         revoked=_number(connection, tokens.c.revoked_at),
         leaks=_number(connection, leaks.c.id),
         events=_number(connection, audit.c.id),
-        faults=(*(fault for look in _LOOKS for fault in look(connection)), *_foreign(connection, peppers)),
+        faults=(
+            *(fault for look in _LOOKS for fault in look(connection)),
+            *(foreign(connection, peppers) if peppers is not None else ()),
+        ),
         dead_messages=_number(connection, deliveries.c.dead_at),
     )
 
@@ -168,11 +171,10 @@ def _hashes(connection: Connection) -> Iterator[str]:
 _LOOKS: tuple[Callable[[Connection], Iterator[str]], ...] = (_references, _triggers, _endings, _hashes)
 
 
-def _foreign(connection: Connection, peppers: Peppers | None) -> Iterator[str]:
+def foreign(connection: Connection, peppers: Peppers) -> Iterator[str]:
     """Tokens that no readable pepper keyed: nobody can use them, and nobody can revoke them by value."""
-    if peppers is not None:
-        unknown = select(tokens.c.id).where(tokens.c.pepper_id.not_in(peppers.ids))
-        yield from _rows(connection, unknown, "under a pepper that cannot be read")
+    unknown = select(tokens.c.id).where(tokens.c.pepper_id.not_in(peppers.ids))
+    yield from _rows(connection, unknown, "under a pepper that cannot be read")
 
 
 def _rows(connection: Connection, ids: Select[tuple[str]], what: str) -> Iterator[str]:
