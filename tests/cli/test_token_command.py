@@ -393,3 +393,13 @@ def test_the_audit_knows_who(tmp_path: Path, home: Path) -> None:
     assert len(actors) == 1
     assert next(iter(actors)).startswith("local:")
     assert json.dumps(sorted(actors)) != '["local:unknown"]'
+
+
+def test_a_token_has_expected_hours_of_its_own(tmp_path: Path) -> None:
+    token = create(tmp_path, "nightly", "--expected-hours", "Mon-Fri 22-6 +2")
+    assert record(tmp_path, token[:12])["expected_hours"] == "mon-fri 22-06 UTC+2"
+    shown = run("token", "show", token[:12], cwd=tmp_path).out
+    assert re.search(r"^expected use +mon-fri 22-06 UTC\+2$", shown, re.MULTILINE)
+    wrong = run("token", "create", "ci", "--expected-hours", "office hours", cwd=tmp_path)
+    assert wrong.code == USAGE
+    assert "mon-fri 8-18" in wrong.message

@@ -11,7 +11,8 @@ import plant
 from tokenguard.config import server_file
 from tokenguard.config.server_file import default_policies, parse_server_file, policies_for, read_server_file
 from tokenguard.errors import ConfigError
-from tokenguard.model.policy import ExpectedHours, FamilyPolicy, RateLimit
+from tokenguard.model.expected_hours import ExpectedHours
+from tokenguard.model.policy import FamilyPolicy, RateLimit
 from tokenguard.ruleset.assemble import load_builtin
 
 

@@ -20,6 +20,7 @@ _RECORD = {
     *("id", "family", "name", "label", "prefix", "owner", "scopes", "status", "created_at", "createdAt"),
     *("last_used_at", "lastUsedAt", "last_used_ip", "addresses_30d", "expires_at", "revoked_at", "revokedAt"),
     *("revoked_by", "revoke_reason", "rotated_from", "rotated_to", "honeytoken"),
+    *("odd_hours", "expected_hours"),
 }
 
 

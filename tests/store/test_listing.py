@@ -7,7 +7,7 @@ import pytest
 import plant
 from stores import People, Place, TestClock, with_policy
 from tokenguard.errors import RefusedError
-from tokenguard.model.policy import ExpectedHours
+from tokenguard.model.expected_hours import ExpectedHours
 from tokenguard.model.token import NewToken, TokenFilter, TokenStatus
 from tokenguard.store.clock import DAY, HOUR
 from tokenguard.store.service import StoreService
@@ -172,6 +172,47 @@ def test_odd_hours(place: Place, hours: ExpectedHours, odd: list[str]) -> None:
     assert sorted(names(people.local, TokenFilter(odd_hours=True))) == odd
     clock.now = MONDAY + 31 * DAY
     assert names(people.local, TokenFilter(odd_hours=True)) == []
+
+
+def test_a_tokens_own_hours_count_instead_of_its_policys(place: Place) -> None:
+    """Used on Monday at 12 and at 23, UTC, under a policy that expects the day."""
+    clock = TestClock(MONDAY)
+    policy = with_policy(plant.TOKENGUARD, expected_hours=ExpectedHours(first=8, end=18))
+    people = People(place.open(clock=clock, policies=policy))
+    hours = {"policy": None, "evening": "20-24", "night": "22-6", "local night": "mon 0-9 +10", "tuesday": "tue 0-24"}
+    made = {
+        name: people.local.create_token(NewToken(name, expected_hours=own, expires_in_days=90))
+        for name, own in hours.items()
+    }
+    assert {name: each.record.expected_hours for name, each in made.items()} == {
+        "policy": None,
+        "evening": "20-24 UTC",
+        "night": "22-06 UTC",
+        "local night": "mon 00-09 UTC+10",
+        "tuesday": "tue 00-24 UTC",
+    }
+    for hour, used in ((12, ("night", "tuesday")), (23, ("policy", "evening", "local night", "night", "tuesday"))):
+        clock.now = MONDAY + hour * HOUR
+        for name in used:
+            assert people.store.authenticate(made[name].token) is not None  # type: ignore[arg-type]
+    people.store.flush_uses()
+    odd = people.local.list_tokens(TokenFilter(odd_hours=True)).tokens
+    assert sorted(record.name for record in odd) == ["local night", "night", "policy", "tuesday"]
+    assert all(record.odd_hours for record in odd)
+    successor = people.local.rotate_token(made["night"].record.id)
+    assert successor.record.expected_hours == "22-06 UTC"
+    assert not successor.record.odd_hours
+    clock.now = MONDAY + 47 * HOUR
+    assert people.store.authenticate(successor.token) is not None  # type: ignore[arg-type]
+    people.store.flush_uses()
+    assert not people.local.token(successor.record.id).odd_hours
+
+
+def test_hours_that_are_none_are_refused(people: People) -> None:
+    with pytest.raises(RefusedError) as refused:
+        people.local.create_token(NewToken("ci", expected_hours="office hours"))
+    assert refused.value.pointers == ("/expected_hours",)
+    assert "office" not in str(refused.value)
 
 
 def test_an_idle_token_expires(place: Place, clock: TestClock) -> None:

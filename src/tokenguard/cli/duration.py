@@ -1,4 +1,4 @@
-"""Spans of time as options take them: `90d`, `2w`, `12h`."""
+"""Times as options take them: spans such as `90d`, `2w`, `12h`, and hours of use such as `mon-fri 8-18 +2`."""
 
 from __future__ import annotations
 
@@ -50,6 +50,21 @@ class Lifetime(click.ParamType["timedelta | str"]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta | str:
         """Text to a span, or `never`."""
         return NEVER if value == NEVER else Span().convert(value, param, ctx)
+
+
+class Hours(click.ParamType[str]):
+    """When a token is expected to be used, in the writing of `tokenguard.model.expected_hours`."""
+
+    name = "hours"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Text to the same in its usual writing."""
+        from tokenguard.model.expected_hours import read_hours
+
+        try:
+            return str(read_hours(value))
+        except ValueError as error:
+            self.fail(f"'{value}' {error}.", param, ctx)
 
 
 NEVER = "never"

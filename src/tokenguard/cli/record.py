@@ -59,6 +59,7 @@ def token_lines(record: TokenRecord) -> list[Sequence[str]]:
         ("last used", used),
         ("addresses", f"{record.addresses_30d} in the last 30 days"),
         ("expires", when(record.expires_at, "never")),
+        *((("expected use", record.expected_hours),) if record.expected_hours else ()),
         *_revoked(record),
         *((title, text) for title, text in _relatives(record) if text),
     ]

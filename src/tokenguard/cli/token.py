@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tokenguard.cli.complete import complete_rules
-from tokenguard.cli.duration import NEVER, Days, Lifetime, Span
+from tokenguard.cli.duration import NEVER, Days, Hours, Lifetime, Span
 from tokenguard.cli.group import Commands, examples
 from tokenguard.cli.record import token_lines, token_table
 from tokenguard.cli.service import Connection, connected, service_options
@@ -39,7 +39,7 @@ def token() -> None:
 @token.command(
     epilog=examples(
         'tokenguard token create "ci of acme/app" --scope messages:send',
-        'tokenguard token create "laptop of Ada" --expires-in 30d',
+        'tokenguard token create "laptop of Ada" --expires-in 30d --expected-hours "mon-fri 8-18 +2"',
         'tokenguard token create "billing, production" --family keebai-api-key | vault kv put secret/billing token=-',
     )
 )
@@ -53,6 +53,12 @@ def token() -> None:
     help="30d, 2w, 12h or never. Default: the family's policy, which is 90d unless the store is told otherwise.",
 )
 @click.option("--owner", metavar="USER", help="Another user's address or id (admin.manage_users).")
+@click.option(
+    "--expected-hours",
+    type=Hours(),
+    metavar="HOURS",
+    help="When it is to be used, such as 'mon-fri 8-18 +2' (hours ahead of UTC). Default: as the policy says.",
+)
 @click.option("--honeytoken", is_flag=True, help="A bait: any use of it is an alarm.")
 @service_options
 def create(name: str, expires_in: timedelta | str | None, **options: Any) -> int:
@@ -64,7 +70,7 @@ def create(name: str, expires_in: timedelta | str | None, **options: Any) -> int
     from tokenguard.cli.minted import show_minted
     from tokenguard.model.token import NewToken
 
-    wanted = {key: options.pop(key) for key in ("family", "scopes", "owner", "honeytoken")}
+    wanted = {key: options.pop(key) for key in ("family", "scopes", "owner", "honeytoken", "expected_hours")}
     with connected(**options, make=True) as store:
         new = _expiring(NewToken(name, **wanted), expires_in)
         return show_minted(store, store.service.create_token(new))
@@ -90,7 +96,7 @@ def create(name: str, expires_in: timedelta | str | None, **options: Any) -> int
 )
 @click.option("--overscoped", is_flag=True, help="With a scope that the owner's role does not grant any more.")
 @click.option("--shared", is_flag=True, help="Used from several addresses: one token a machine is the rule.")
-@click.option("--odd-hours", is_flag=True, help="Used outside the hours that the policy expects: investigate.")
+@click.option("--odd-hours", is_flag=True, help="Used outside its own expected hours, or its policy's: investigate.")
 @service_options
 def list_tokens(status: str | None, **options: Any) -> None:
     """List tokens, the newest first: one's own, revoked and expired ones too."""

@@ -27,7 +27,8 @@ from tokenguard.config.strict_yaml import (
     text_of,
 )
 from tokenguard.errors import ConfigError
-from tokenguard.model.policy import ExpectedHours, FamilyPolicy, OnLeak, Policies, RateLimit
+from tokenguard.model.expected_hours import FURTHEST_OFFSET, WEEK, ExpectedHours
+from tokenguard.model.policy import FamilyPolicy, OnLeak, Policies, RateLimit
 from tokenguard.model.rule import RuleSet
 
 _DEFAULTS = Path(__file__).with_name("policies.yaml")
@@ -36,7 +37,6 @@ _RATE = re.compile(r"([1-9][0-9]{0,8})/(second|minute|hour|day)")
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d(?:ays?)?")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,8}")
 _OFFSET = re.compile(r"[+-]?[0-9]{1,2}")
-_WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NEVER = "never"
 _ANY = "any"
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]{1,100}")
@@ -249,16 +249,18 @@ def _weekdays(node: Node, key: str) -> frozenset[int]:
     days = []
     for item in _items(node):
         text = text_of(item, key)
-        if text not in _WEEK:
-            raise fault(item, f"{key}: {shown(text)} is none of {', '.join(_WEEK)}")
-        days.append(_WEEK.index(text))
+        if text not in WEEK:
+            raise fault(item, f"{key}: {shown(text)} is none of {', '.join(WEEK)}")
+        days.append(WEEK.index(text))
     return frozenset(days)
 
 
 def _utc_offset(node: Node, key: str) -> int:
     text = text_of(node, key)
-    if not _OFFSET.fullmatch(text) or abs(int(text)) > 14:
-        raise fault(node, f"{key}: {shown(text)} is not a number of hours from -12 to +14")
+    if not _OFFSET.fullmatch(text) or abs(int(text)) > FURTHEST_OFFSET:
+        raise fault(
+            node, f"{key}: {shown(text)} is not a number of hours from -{FURTHEST_OFFSET} to +{FURTHEST_OFFSET}"
+        )
     return int(text)
 
 

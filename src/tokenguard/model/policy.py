@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from tokenguard.model.expected_hours import ExpectedHours
 from tokenguard.model.leak_intake import LeakIntake
 from tokenguard.model.notification import Notifications
-
-WEEK_HOURS = 168
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,26 +23,6 @@ class RateLimit:
     seconds: int
     sliding: bool = False
     """Counted back from each request, not from fixed moments."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExpectedHours:
-    """When a family's tokens are expected to be used."""
-
-    first: int = 0
-    """The first hour of the day, from 0."""
-    end: int = 24
-    """The hour at which it is over, up to 24; before `first`: over midnight."""
-    days: frozenset[int] = frozenset(range(7))
-    """Days of the week on which `first` may lie, Monday is 0."""
-    utc_offset: int = 0
-    """Hours to add to UTC for the local time that is meant."""
-
-    def week_hours(self) -> frozenset[int]:
-        """The expected hours of a week in UTC; hour 0 is Monday's first."""
-        length = (self.end - self.first) % 24 or 24
-        starts = (day * 24 + self.first - self.utc_offset for day in self.days)
-        return frozenset((start + hour) % WEEK_HOURS for start in starts for hour in range(length))
 
 
 class OnLeak(Enum):

@@ -90,7 +90,9 @@ class TokenRecord:
     rotated_to: str | None = None
     honeytoken: bool = False
     odd_hours: bool = False
-    """Used outside the hours that its family's policy expects, in the last 30 days."""
+    """Used outside its expected hours, its own or else its family's policy's, in the last 30 days."""
+    expected_hours: str | None = None
+    """Its own, as `tokenguard.model.expected_hours` writes them. None: as its family's policy says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,8 @@ class NewToken:
     honeytoken: bool = False
     owner: str | None = None
     """Another user's id or address; only whoever may manage users can say it."""
+    expected_hours: str | None = None
+    """When it is to be used, such as `mon-fri 8-18 +2`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +140,7 @@ class TokenFilter:
     shared: bool = False
     """Used from several addresses in the last 30 days."""
     odd_hours: bool = False
-    """Used outside the hours that its family's policy expects, in the last 30 days."""
+    """Used outside its expected hours, its own or else its family's policy's, in the last 30 days."""
     text: str | None = None
     """Part of the name, prefix, family or a scope; among others' tokens of the owner too. Without regard to case."""
     sort: TokenSort = TokenSort.CREATED

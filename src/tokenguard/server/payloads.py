@@ -78,6 +78,9 @@ class NewTokenPayload(Payload):
     never_expires: bool = False
     honeytoken: bool = False
     owner: Annotated[str, Field(min_length=1, max_length=320, pattern=r"^[^\x00]*$")] | None = None
+    expected_hours: (
+        Annotated[Line, Field(description="Days, hours and what to add to UTC: `mon-fri 8-18 +2`, `22-6`.")] | None
+    ) = None
 
     @model_validator(mode="after")
     def _named(self) -> NewTokenPayload:
@@ -96,6 +99,7 @@ class NewTokenPayload(Payload):
             never_expires=self.never_expires,
             honeytoken=self.honeytoken,
             owner=self.owner,
+            expected_hours=self.expected_hours,
         )
 
 

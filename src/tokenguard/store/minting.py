@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from tokenguard.errors import StoreError
+from tokenguard.model.expected_hours import WEEK_HOURS, ExpectedHours
 from tokenguard.model.mint import draw_token
 from tokenguard.model.secret import Secret
 from tokenguard.store.bulk import insert_into
 from tokenguard.store.context import Context
 from tokenguard.store.policy import Family
+from tokenguard.store.records import EXPECTED, UNEXPECTED
 from tokenguard.store.tables import tokens
 
 _TRIES = 20
@@ -40,6 +42,7 @@ class Specification:
     expires_at: int | None
     honeytoken: bool = False
     rotated_from: str | None = None
+    hours: ExpectedHours | None = None
 
 
 def mint(connection: Connection, context: Context, wanted: Specification) -> Minted:
@@ -77,7 +80,16 @@ def _written(connection: Connection, context: Context, wanted: Specification, mi
         "created_at": wanted.created_at,
         "expires_at": wanted.expires_at,
         "rotated_from": wanted.rotated_from,
+        **_hours(wanted.hours),
     }
     # An error instead of a skipped row would end PostgreSQL's transaction.
     added = insert_into(connection, tokens).values(values).on_conflict_do_nothing().returning(tokens.c.id)
     return connection.execute(added).first() is not None
+
+
+def _hours(hours: ExpectedHours | None) -> dict[str, str]:
+    if hours is None:
+        return {}
+    expected = hours.week_hours()
+    week = "".join(EXPECTED if hour in expected else UNEXPECTED for hour in range(WEEK_HOURS))
+    return {"expected_hours": str(hours), "expected_week": week}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Connection, Integer, Row, Select, and_, cast, false, func, or_, select
+from sqlalchemy import Column, ColumnElement, Connection, Integer, Row, Select, and_, cast, func, or_, select
 
-from tokenguard.model.policy import WEEK_HOURS
+from tokenguard.model.expected_hours import WEEK_HOURS
 from tokenguard.model.token import Owner, TokenRecord, TokenStatus
 from tokenguard.store.bulk import among, rows_where
 from tokenguard.store.clock import DAY, HOUR, moment
@@ -18,6 +18,8 @@ from tokenguard.store.tables import token_uses, tokens, users
 RECENT_DAYS = 30
 _EPOCH_WEEKDAY = 3
 """1970-01-01 was a Thursday."""
+EXPECTED, UNEXPECTED = "1", "0"
+"""The digits of `tokens.expected_week`."""
 
 TokenRow = Row[Any]
 
@@ -44,6 +46,8 @@ class TokenColumns(NamedTuple):
     revoke_reason: str | None
     rotated_from: str | None
     rotated_to: str | None
+    expected_hours: str | None
+    expected_week: str | None
     owner_name: str
     owner_email: str
 
@@ -119,7 +123,7 @@ def token_columns(
 
 
 def _record(context: Context, row: TokenColumns, addresses: int, odd_hours: bool, now: int) -> TokenRecord:  # noqa: FBT001
-    # By position: named, the nineteen of them take twice as long, and there are thousands.
+    # By position: named, the twenty of them take twice as long, and there are thousands.
     return TokenRecord(
         row.id,
         row.family,
@@ -140,6 +144,7 @@ def _record(context: Context, row: TokenColumns, addresses: int, odd_hours: bool
         row.rotated_to,
         bool(row.honeytoken),
         odd_hours,
+        row.expected_hours,
     )
 
 
@@ -149,21 +154,26 @@ def recent(now: int) -> ColumnElement[bool]:
 
 
 def odd_use(context: Context, now: int) -> ColumnElement[bool]:
-    """The condition that a recent use of a token was at an hour of the week that its family does not expect."""
+    """The condition that a recent use was at an hour of the week that is not expected of the token, or its family."""
     week_hour = cast((token_uses.c.hour + _EPOCH_WEEKDAY * 24) % WEEK_HOURS, Integer)
+    own = func.substr(tokens.c.expected_week, week_hour + 1, 1) == UNEXPECTED
     odd = [
-        and_(tokens.c.family == family.id, week_hour.not_in(family.policy.expected_hours.week_hours()))
+        and_(
+            tokens.c.expected_week.is_(None),
+            tokens.c.family == family.id,
+            week_hour.not_in(family.policy.expected_hours.week_hours()),
+        )
         for family in context.families.values()
         if family.policy.expected_hours is not None
     ]
-    return and_(recent(now), or_(false(), *odd))
+    return and_(recent(now), or_(own, *odd))
 
 
 def _used_at_odd_hours(
     connection: Connection, context: Context, rows: Iterable[TokenColumns], now: int
 ) -> frozenset[str]:
     expecting = {family.id for family in context.families.values() if family.policy.expected_hours is not None}
-    ids = [row.id for row in rows if row.family in expecting]
+    ids = [row.id for row in rows if row.family in expecting or row.expected_week is not None]
     if not ids:
         return frozenset()
     asked = select(token_uses.c.token_id).join(tokens, tokens.c.id == token_uses.c.token_id).distinct()

@@ -1,4 +1,4 @@
-"""Rotation: a successor of the same name, scopes and family; the old token lives on for a grace.
+"""Rotation: a successor of the same name, scopes, expected hours and family; the old token lives on for a grace.
 
 A token that was rotated before is a sign that two parties hold it: it and everything that came of it end.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from tokenguard.errors import RefusedError
+from tokenguard.model.expected_hours import read_hours
 from tokenguard.model.token import Created, Target, TokenStatus
 from tokenguard.store import audit, idempotency, users
 from tokenguard.store.actor import Actor, Permission
@@ -94,6 +95,7 @@ def _successor(context: Context, old: TokenRow, owner: UserRow, now: int) -> Spe
         expires_at=_expiry(family, old, now),
         honeytoken=bool(old.honeytoken),
         rotated_from=old.id,
+        hours=None if old.expected_hours is None else read_hours(old.expected_hours),
     )
 
 

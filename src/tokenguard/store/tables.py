@@ -74,6 +74,10 @@ tokens = Table(
     Column("revoke_reason", Text),
     Column("rotated_from", String(40)),
     Column("rotated_to", String(40)),
+    # When it is expected to be used, as was said of it, and the same as 168 digits, 1 where it is: one for each hour of
+    # the week in UTC, which both databases can look one up in.
+    Column("expected_hours", String(60)),
+    Column("expected_week", String(168)),
     # Newest first, of one owner and of all; the id tells apart what was made in one microsecond.
     Index("ix_tokens_owner", "owner_id", "created_at", "id"),
     Index("ix_tokens_created", "created_at", "id"),

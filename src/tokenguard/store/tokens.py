@@ -8,6 +8,7 @@ from dataclasses import asdict
 from sqlalchemy import Connection
 
 from tokenguard.errors import RefusedError
+from tokenguard.model.expected_hours import ExpectedHours, read_hours
 from tokenguard.model.token import Created, FamilyInfo, NewToken, TokenRecord
 from tokenguard.store import audit, idempotency, users
 from tokenguard.store.actor import Actor, Permission
@@ -84,7 +85,15 @@ def _specified(context: Context, actor: Actor, owner: UserRow, new: NewToken) ->
         created_at=now,
         expires_at=expiry_of(family.policy, new, now),
         honeytoken=new.honeytoken,
+        hours=_hours(new.expected_hours),
     )
+
+
+def _hours(text: str | None) -> ExpectedHours | None:
+    try:
+        return None if text is None else read_hours(text)
+    except ValueError as error:
+        raise invalid(str(error), "/expected_hours") from None
 
 
 def family_of(context: Context, family: str | None) -> Family:
@@ -185,4 +194,5 @@ def _said(wanted: Specification, minted: Minted) -> dict[str, object]:
         "owner": wanted.owner_id,
         "scopes": list(wanted.scopes),
         "honeytoken": wanted.honeytoken,
+        **({} if wanted.hours is None else {"expected_hours": str(wanted.hours)}),
     }

@@ -34,6 +34,7 @@ class Entered:
     scopes: tuple[str, ...] = ()
     expiry: str = ""
     on: str = ""
+    hours: str = ""
     once: str = field(default_factory=lambda: secrets.token_urlsafe(16))
     """One form makes one key, however often it is sent."""
 
@@ -50,7 +51,9 @@ def create(visit: Visit) -> Response:
     """Make it, and show it. Sent again, the form shows the key without its token."""
     sent = visit.form
     family = _family(visit, sent.one("family"))
-    entered = Entered(sent.one("name"), sent.all("scopes"), sent.one("expiry"), sent.one("on"), sent.one("once"))
+    entered = Entered(
+        sent.one("name"), sent.all("scopes"), sent.one("expiry"), sent.one("on"), sent.one("hours"), sent.one("once")
+    )
     try:
         new = _new(family, entered)
         created = visit.service.create_token(new, idempotency_key=f"form {entered.once}"[:100])
@@ -88,7 +91,9 @@ def _new(family: FamilyInfo, entered: Entered) -> NewToken:
         days = int(entered.expiry)
     else:
         raise RefusedError("VALIDATION", "say when it is to expire", pointers=("/expires_at",))
-    return NewToken(entered.name, family.id, entered.scopes, on, days, never)
+    return NewToken(
+        entered.name, family.id, entered.scopes, on, days, never, expected_hours=entered.hours.strip() or None
+    )
 
 
 def _end_of(day: str) -> datetime:
@@ -144,7 +149,7 @@ def _faults(error: RefusedError) -> Mapping[str, str]:
     if error.code == "TOKEN_LIMIT_REACHED":
         return {}
     where = {pointer.split("/")[1] for pointer in error.pointers if "/" in pointer}
-    fields = {"name": "name", "scopes": "scopes", "family": ""}
+    fields = {"name": "name", "scopes": "scopes", "family": "", "expected_hours": "hours"}
     names = {"expires_at": "expiry", "expires_in_days": "expiry", "never_expires": "expiry"}
     said = error.message[:1].upper() + error.message[1:]
     return {(fields | names).get(each, ""): said for each in where} or {"": said}

@@ -86,6 +86,8 @@ def _credentials() -> None:
         sa.Column("revoke_reason", sa.Text()),
         sa.Column("rotated_from", sa.String(length=40)),
         sa.Column("rotated_to", sa.String(length=40)),
+        sa.Column("expected_hours", sa.String(length=60)),
+        sa.Column("expected_week", sa.String(length=168)),
         sa.ForeignKeyConstraint(["owner_id"], ["users.id"], name="fk_tokens_owner_id"),
         sa.PrimaryKeyConstraint("id", name="pk_tokens"),
         sa.UniqueConstraint("keyed_hash", name="uq_tokens_keyed_hash"),
