@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import plant
 from cli.program import CLEAN, USAGE, run
+from cli.served import ADMIN, served
 from tokenguard.app.token_service import approach, open_service
-from tokenguard.model.token import LeakPlace, Target
+from tokenguard.model.token import LeakPlace, NewToken, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,3 +54,18 @@ def test_of_nothing(tmp_path: Path) -> None:
     run("token", "create", "x", cwd=tmp_path)
     ended = run("token", "history", "tok_0123", cwd=tmp_path)
     assert (ended.code, ended.out) == (USAGE, "")
+
+
+def test_on_a_server_people_have_addresses(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        environ = {"TOKENGUARD_SERVER": server.url, "TOKENGUARD_TOKEN": server.admin}
+        record = server.service.create_token(NewToken("ci", owner=ADMIN)).record
+        with open_service(approach(os.environ | environ), os.environ) as service:
+            place = LeakPlace(source="git", path="conf/app.env")
+            service.revoke((Target(id=record.id),), reason="leaked", leak=place)
+            by = f"{ADMIN} ({service.whoami().id})"
+        rows = run("token", "history", record.id, cwd=tmp_path, environ=environ).out.splitlines()
+        assert all(by in row for row in rows[2:])
+        assert len(rows) == 4
+        shown = run("token", "show", record.id, cwd=tmp_path, environ=environ).out
+        assert f"Z by {by}\n" in shown

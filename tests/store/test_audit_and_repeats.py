@@ -25,6 +25,11 @@ def test_who_did_what_from_where(people: People, clock: TestClock) -> None:
     assert [event.action for event in events] == ["token.revoked", "token.created"]
     for event in events:
         assert (event.actor, event.address, event.agent) == (user.id, "192.0.2.1", "test")
+        assert event.actor_email == user.email
+    assert acting.token(token_id).revoked_by_email == user.email
+    by_nobody = people.local.create_token(NewToken("y", owner=user.id)).record.id
+    assert people.local.revoke_token(by_nobody).revoked_by_email is None
+    assert people.local.audit(AuditFilter(token=by_nobody)).events[0].actor_email is None
     assert events[0].at == moment(clock.now)
     assert events[0].detail["reason"] == "done"
     assert (
@@ -32,7 +37,7 @@ def test_who_did_what_from_where(people: People, clock: TestClock) -> None:
         == people.local.audit(AuditFilter(actor=user.id)).events
     )
     assert len(people.local.audit(AuditFilter(actor=user.id)).events) == 2
-    since = AuditFilter(since=moment(clock.now))
+    since = AuditFilter(since=moment(clock.now), actor=user.id)
     assert [event.action for event in people.local.audit(since).events] == ["token.revoked"]
     assert people.local.audit(AuditFilter(since=moment(clock.now) + timedelta(seconds=1))).events == ()
 

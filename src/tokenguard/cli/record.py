@@ -67,7 +67,7 @@ def token_lines(record: TokenRecord) -> list[Sequence[str]]:
 
 def _revoked(record: TokenRecord) -> Iterable[Sequence[str]]:
     if record.revoked_at is not None:
-        yield "revoked", f"{when(record.revoked_at)} by {record.revoked_by or 'unknown'}"
+        yield "revoked", f"{when(record.revoked_at)} by {_who(record.revoked_by or 'unknown', record.revoked_by_email)}"
         yield "reason", record.revoke_reason or NONE
 
 
@@ -79,15 +79,23 @@ def _relatives(record: TokenRecord) -> Iterable[tuple[str, str | None]]:
 
 def history_table(past: History) -> list[Sequence[str]]:
     """What happened to a token, one event or sighting a row under a header, in the order of time."""
-    events = ((event.at, event.action, event.actor, str(event.detail.get("reason") or NONE)) for event in past.events)
+    events = (
+        (event.at, event.action, _who(event.actor, event.actor_email), str(event.detail.get("reason") or NONE))
+        for event in past.events
+    )
     seen = (
-        (each.reported_at, "leak seen", each.reported_by, _place(each.place))
+        (each.reported_at, "leak seen", _who(each.reported_by, each.reported_by_email), _place(each.place))
         for leak in past.leaks
         for each in leak.sightings
     )
     # A leak comes to light before what is done about it in the same moment.
     rows = sorted((*seen, *events), key=lambda row: row[0])
     return [("WHEN", "WHAT", "WHO", "WHY, OR WHERE"), *((when(at), *rest) for at, *rest in rows)]
+
+
+def _who(name: str, email: str | None) -> str:
+    """Who did something: a user by their address, with the id that tells them apart for certain."""
+    return f"{email} ({name})" if email else name
 
 
 def _place(place: LeakPlace) -> str:

@@ -93,6 +93,8 @@ class TokenRecord:
     """Used outside its expected hours, its own or else its family's policy's, in the last 30 days."""
     expected_hours: str | None = None
     """Its own, as `tokenguard.model.expected_hours` writes them. None: as its family's policy says."""
+    revoked_by_email: str | None = None
+    """The address of `revoked_by`, where that is a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +260,8 @@ class Sighting:
     place: LeakPlace
     reported_by: str
     reported_at: datetime
+    reported_by_email: str | None = None
+    """The address of `reported_by`, where that is a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +333,8 @@ class AuditEvent:
     address: str | None = None
     agent: str | None = None
     detail: dict[str, object] = field(default_factory=dict)
+    actor_email: str | None = None
+    """The address of `actor`, where that is a user."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,8 +91,10 @@ def _identity(plain: dict[str, Json]) -> dict[str, Json]:
 
 def _sighting(plain: dict[str, Json]) -> dict[str, Json]:
     place: dict[str, Json] = plain["place"]
-    return place | {"reported_by": plain["reported_by"], "reported_at": plain["reported_at"]}
+    return place | {key: plain[key] for key in _REPORTED}
 
+
+_REPORTED = ("reported_by", "reported_at", "reported_by_email")
 
 _SYNONYMS: dict[type, Callable[[dict[str, Json]], dict[str, Json]]] = {
     TokenRecord: _token_record,
@@ -189,7 +191,7 @@ def _sighting_reader() -> _Convert:
 
     def read_sighting(data: Json) -> Json:
         _checked(dict, data)
-        return read({"place": data} | {key: data[key] for key in ("reported_by", "reported_at") if key in data})
+        return read({"place": data} | {key: data[key] for key in _REPORTED if key in data})
 
     return read_sighting
 

@@ -121,6 +121,7 @@ class SightingAnswer:
     seen_at: datetime | None
     reported_by: str
     reported_at: datetime
+    reported_by_email: str | None
 
 
 @dataclass(frozen=True)

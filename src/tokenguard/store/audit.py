@@ -15,6 +15,7 @@ from tokenguard.store.bulk import insert_rows
 from tokenguard.store.clock import micros, moment
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
+from tokenguard.store.emails import emails_of
 from tokenguard.store.ids import new_ids
 from tokenguard.store.tables import audit, tokens, users
 
@@ -107,7 +108,8 @@ def events(connection: Connection, context: Context, actor: Actor, which: AuditF
         _matching(which, _actor(connection, which.actor)).order_by(audit.c.number.desc()).limit(limit + 1)
     ).all()
     following = cursor_after(rows[limit - 1].number) if len(rows) > limit else None
-    seen = tuple(_event(row) for row in rows[:limit])
+    emails = emails_of(connection, [row.actor for row in rows])
+    seen = tuple(_event(row, emails.get(row.actor)) for row in rows[:limit])
     if not actor.may(Permission.READ_AUDIT):
         seen = tuple(each if each.actor == actor.name else replace(each, address=None, agent=None) for each in seen)
     return AuditPage(seen, following)
@@ -142,7 +144,8 @@ def _matching(which: AuditFilter, actor: str | None) -> Select[tuple[object, ...
     return asked
 
 
-def _event(row: Row[tuple[object, ...]]) -> AuditEvent:
+def _event(row: Row[tuple[object, ...]], email: str | None) -> AuditEvent:
+    detail = json.loads(row.detail)
     return AuditEvent(
-        row.id, moment(row.at), row.actor, row.action, row.token_id, row.address, row.agent, json.loads(row.detail)
+        row.id, moment(row.at), row.actor, row.action, row.token_id, row.address, row.agent, detail, email
     )

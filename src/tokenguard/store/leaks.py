@@ -16,6 +16,7 @@ from tokenguard.store.audit import Action
 from tokenguard.store.clock import moment
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
+from tokenguard.store.emails import emails_of
 from tokenguard.store.ids import is_id
 from tokenguard.store.records import records_by_id
 from tokenguard.store.sightings import OPEN, RESOLVED, has_candidates
@@ -172,9 +173,13 @@ def _candidate_ids(connection: Connection, rows: Sequence[LeakRow]) -> dict[str,
 def _sightings(connection: Connection, leak_ids: Sequence[str]) -> dict[str, list[Sighting]]:
     found: dict[str, list[Sighting]] = defaultdict(list)
     asked = select(sightings).where(sightings.c.leak_id.in_(leak_ids))
-    for row in connection.execute(asked.order_by(sightings.c.reported_at, sightings.c.id)):
+    rows = connection.execute(asked.order_by(sightings.c.reported_at, sightings.c.id)).all()
+    emails = emails_of(connection, [row.reported_by for row in rows])
+    for row in rows:
         place = LeakPlace(row.source, row.url, row.path, row.commit_id, moment(row.seen_at))
-        found[row.leak_id].append(Sighting(place, row.reported_by, moment(row.reported_at)))
+        found[row.leak_id].append(
+            Sighting(place, row.reported_by, moment(row.reported_at), emails.get(row.reported_by))
+        )
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sqlalchemy import Column, ColumnElement, Connection, Integer, Row, Select, and_, cast, func, or_, select
@@ -12,6 +12,7 @@ from tokenguard.model.token import Owner, TokenRecord, TokenStatus
 from tokenguard.store.bulk import among, rows_where
 from tokenguard.store.clock import DAY, HOUR, moment
 from tokenguard.store.context import Context
+from tokenguard.store.emails import emails_of
 from tokenguard.store.roles import granted
 from tokenguard.store.tables import token_uses, tokens, users
 
@@ -102,7 +103,8 @@ def records(
     columns = [TokenColumns._make(row) for row in rows]
     addresses = _addresses(connection, [row.id for row in columns], now)
     odd = _used_at_odd_hours(connection, context, columns, now)
-    return tuple([_record(context, row, addresses.get(row.id, 0), row.id in odd, now) for row in columns])
+    emails = emails_of(connection, [row.revoked_by for row in columns])
+    return tuple([_record(context, row, addresses.get(row.id, 0), row.id in odd, emails, now) for row in columns])
 
 
 def records_by_id(connection: Connection, context: Context, ids: Collection[str], now: int) -> dict[str, TokenRecord]:
@@ -122,8 +124,15 @@ def token_columns(
     return map(TokenColumns._make, rows_where(connection, columns, key, values, more, owner))
 
 
-def _record(context: Context, row: TokenColumns, addresses: int, odd_hours: bool, now: int) -> TokenRecord:  # noqa: FBT001
-    # By position: named, the twenty of them take twice as long, and there are thousands.
+def _record(  # noqa: PLR0913, PLR0917 - by position, they are thousands
+    context: Context,
+    row: TokenColumns,
+    addresses: int,
+    odd_hours: bool,  # noqa: FBT001
+    emails: Mapping[str, str],
+    now: int,
+) -> TokenRecord:
+    # By position: named, the twenty-one of them take twice as long, and there are thousands.
     return TokenRecord(
         row.id,
         row.family,
@@ -145,6 +154,7 @@ def _record(context: Context, row: TokenColumns, addresses: int, odd_hours: bool
         bool(row.honeytoken),
         odd_hours,
         row.expected_hours,
+        None if row.revoked_by is None else emails.get(row.revoked_by),
     )
 
 
