@@ -59,6 +59,8 @@ def test_a_token_may_go_there(url: str) -> None:
         "http://127.0.0.1.example.org",
         "http://localhost.example.org",
         "http://128.0.0.1",
+        "http://127.999.1.1",
+        "http://127.0.0.010",
         "http://0x7f000001",
         "http://[::ffff:10.0.0.1]",
         "https://user:hunter2@api.example.org",

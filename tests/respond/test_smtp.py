@@ -69,6 +69,7 @@ def test_every_kind_has_its_words(kind: Kind) -> None:
     text = office.mails[0].get_content()
     assert "What to do:" in text
     assert ("192.0.2.66" in text) == (kind is Kind.HONEYTOKEN_USED)
+    assert ">From" not in text
 
 
 def test_no_name_becomes_a_header_or_a_command() -> None:

@@ -77,7 +77,8 @@ class Mail:
                     talk.starttls(context=trust())
                 if self._password is not None:
                     talk.login(server.user, self._password.reveal().decode())
-                talk.send_message(mail, server.sender, [to])
+                # send_message would turn a line that begins with "From " into ">From ".
+                talk.sendmail(server.sender, [to], mail.as_bytes())
                 with suppress(OSError, smtplib.SMTPException):
                     # It was taken: how the conversation ends changes nothing.
                     talk.quit()
