@@ -113,6 +113,11 @@ def test_a_second_credential_makes_both_no_good(api: Api) -> None:
     connection.close()
 
 
+def test_a_credential_behind_the_body_is_none(api: Api) -> None:
+    head = b"GET /api/v1/auth/me HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+    _raw_problem(_raw(api, head + f"Authorization: Bearer {api.admin}\r\n\r\n".encode()), 401)
+
+
 _BODIES = [
     (f'{{"name": "{_MARK}", "name": "{_MARK}"}}'.encode(), 422),
     (f'{{"name": "{_MARK}'.encode(), 422),

@@ -66,6 +66,15 @@ class BoundedProtocol(HttpToolsProtocol):
         self._awaited, self._head = _HEAD, 0
         super().on_message_begin()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. What follows a chunked body (a trailer) is dropped.
+
+        uvicorn would add it to the head: an X-Forwarded-For that no proxy has looked at would count, and there is no
+        end to how many there may be.
+        """
+        if self._awaited is _HEAD:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """It is whole."""
         self._stop()
