@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -102,6 +103,24 @@ def test_an_address_counts_only_from_a_proxy_that_is_vouched_for(tmp_path: Path)
         answers = [api.ask("GET", "/api/v1/auth/me", token=None, headers=each).status_code for each in forged]
         assert answers == [401] * 4 + [429] * 2
         assert '"address": "203.0.113.9"' in api.log[-1]
+
+
+def test_what_stands_behind_a_body_says_nothing_of_where_it_comes_from(tmp_path: Path) -> None:
+    """A proxy adds to the head of a request, and may hand on the trailers of its body as they are."""
+    with _limited(tmp_path / "store.db", tmp_path, proxies=1) as api:
+        host, _, port = api.url.removeprefix("http://").partition(":")
+        head = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(head + b"0\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
+            assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
+        assert '"address": "203.0.113.9"' in api.log[-1]
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])
+def test_metrics_are_not_for_those_behind_a_proxy_that_was_not_named(tmp_path: Path, header: str) -> None:
+    with _limited(tmp_path / "store.db", tmp_path) as api:
+        assert api.ask("GET", "/metrics", token=None).status_code == 200
+        assert api.ask("GET", "/metrics", token=None, headers={header: "127.0.0.1"}).status_code == 401
 
 
 def test_metrics_are_for_this_machine_or_a_token(tmp_path: Path) -> None:

@@ -13,6 +13,9 @@ from tokenguard.server.openapi import exactly
 
 router = APIRouter(tags=["health"])
 
+_FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
+"""What proxies add to a request."""
+
 
 @router.get("/healthz", response_model=HealthAnswer)
 async def live() -> Response:
@@ -37,6 +40,8 @@ def ready(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Give what was counted, to this machine or to whoever has a live token."""
     admission: Admission = request.app.state.admission
-    if not is_loopback(request.scope["address"]):
+    # A proxy that nobody told us of hands on the whole world from this machine's own address.
+    handed_on = not admission.settings.behind_proxy and not _FORWARDED.isdisjoint(request.scope["fields"])
+    if handed_on or not is_loopback(request.scope["address"]):
         admission.bearer(request.scope)
     return Response(admission.metrics.text(), media_type=MEDIA_TYPE)
