@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -241,6 +242,28 @@ def test_guessing_is_slowed_and_the_owner_gets_in_from_the_same_address(limited:
     started = time.monotonic()
     assert Browser(limited).sign_in(limited.admin).status_code == 303
     assert 0.2 <= time.monotonic() - started < 10
+
+
+def test_whoever_floods_an_address_with_guesses_does_not_shut_out_its_owner(limited: Api) -> None:
+    over, refused = threading.Event(), threading.Event()
+
+    def guess() -> set[int]:
+        statuses = set()
+        while not over.is_set():
+            statuses.add(Browser(limited).sign_in("tgd_" + "0" * 8 + "_" + "0" * 38).status_code)
+            if 429 in statuses:
+                refused.set()
+        return statuses
+
+    with ThreadPoolExecutor(8) as pool:
+        guessing = [pool.submit(guess) for _ in range(8)]
+        try:
+            # From then on as many wait as may.
+            assert refused.wait(20)
+            assert [Browser(limited).sign_in(limited.admin).status_code for _ in range(5)] == [303] * 5
+        finally:
+            over.set()
+    assert set().union(*(each.result() for each in guessing)) == {401, 429}
 
 
 def test_a_session_is_over_when_nobody_uses_it_and_after_half_a_day(api: Api) -> None:

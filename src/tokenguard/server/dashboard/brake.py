@@ -1,7 +1,8 @@
 """Slows down whoever fails to sign in again and again, by address, and locks nobody out.
 
-After a few failures each attempt from that address, right or wrong, waits; a few may wait at a time. Whoever guesses
-gets an answer every few seconds; the owner behind the same address waits once, and is in.
+After a few failures each attempt from that address, right or wrong, waits; a few may wait at a time. What comes while
+these wait is looked up at once, and refused as one too many unless it is right: whoever floods an address with guesses
+must not shut out the owner who shares it. Guessing gains nothing by that: a token has at least 100 random bits.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING
 
 from tokenguard.server.address import rate_bucket
-from tokenguard.server.problems import rate_limited
+from tokenguard.server.problems import ProblemError, rate_limited
 
 if TYPE_CHECKING:
     from starlette.types import Scope
@@ -25,7 +26,7 @@ _FREE = 5
 _FIRST, _LONGEST = 0.25, 4.0
 """Seconds of the first wait, which doubles with each failure, and of the longest."""
 _WAITING = 4
-"""Attempts of one address that may wait at once; one more is refused."""
+"""Attempts of one address that may wait at once."""
 _FORGOTTEN = 15 * 60.0
 """Seconds after the last failure."""
 _KEPT = 10_000
@@ -42,8 +43,10 @@ class _Failures:
 class Turn:
     """One attempt. Counted as failed from its beginning, so that a hundred at once are not all the first."""
 
-    def __init__(self, failures: _Failures) -> None:
+    def __init__(self, failures: _Failures, surplus: ProblemError | None) -> None:
         self._failures = failures
+        self.surplus = surplus
+        """What a failure is answered with instead: it did not wait, for too many did."""
 
     def succeeded(self) -> None:
         """It was none."""
@@ -60,21 +63,19 @@ class Brake:
 
     @asynccontextmanager
     async def turn(self, scope: Scope) -> AsyncIterator[Turn]:
-        """One attempt to sign in, after its wait.
-
-        Raises:
-            ProblemError: 429, too many of this address wait already.
-        """
+        """One attempt to sign in, after its wait."""
         failures = self._of(rate_bucket(scope["address"]))
         failures.number += 1
         wait = self._wait(failures.number - 1)
+        if wait and failures.waiting >= _WAITING:
+            yield Turn(failures, rate_limited(wait))
+            return
         if wait:
             await self._waited(failures, wait)
-        yield Turn(failures)
+        yield Turn(failures, None)
 
-    async def _waited(self, failures: _Failures, seconds: float) -> None:
-        if failures.waiting >= _WAITING:
-            raise rate_limited(seconds)
+    @staticmethod
+    async def _waited(failures: _Failures, seconds: float) -> None:
         failures.waiting += 1
         try:
             # This is the brake: guessing takes time, and locks nobody out.

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from tokenguard.model.secret import Secret
     from tokenguard.model.service import TokenService
+    from tokenguard.server.dashboard.brake import Turn
     from tokenguard.server.dashboard.dashboard import Dashboard
     from tokenguard.store.overview import Overview
     from tokenguard.store.sessions import Session
@@ -128,15 +129,22 @@ class Views:
                     except ProblemError as error:
                         return problem_page(dashboard.pages, error.problem)
                     response = await run_in_threadpool(_answered, view, visit, open_to_all=open_to_all)
-                    if turn is not None and response.status_code == 303:
-                        turn.succeeded()
-                    return response
+                    return response if turn is None else _judged(turn, response, dashboard)
 
             route = ViewRoute(path, endpoint, methods=[method], name=view.__name__, include_in_schema=False)
             self.routes.append(route)
             return view
 
         return declare
+
+
+def _judged(turn: Turn, response: Response, dashboard: Dashboard) -> Response:
+    """What whoever may be guessing is told of an attempt."""
+    if response.status_code == 303:
+        turn.succeeded()
+    elif response.status_code == 401 and turn.surplus is not None:
+        return problem_page(dashboard.pages, turn.surplus.problem)
+    return response
 
 
 async def _arrived(dashboard: Dashboard, request: Request, method: str) -> Visit:
