@@ -247,6 +247,33 @@ def _weigh(someone: Person) -> list[bytes]:
     return seen
 
 
+_BROKEN = """() => {
+  const lines = (each) => new Set([...each.getClientRects()].map((box) => Math.round(box.top))).size;
+  return [...document.querySelectorAll("td .prefix, td .scope, td time, td .status, td.title a")]
+    .filter((each) => lines(each) > 1 || each.matches(".prefix") && each.scrollWidth > each.clientWidth)
+    .map((each) => each.outerHTML);
+}"""
+
+
+@pytest.mark.parametrize("width", [360, 800, 1200, 1440])
+def test_whatever_is_short_stays_in_one_line(
+    person: Callable[..., Person], names: Callable[[str], str], width: int
+) -> None:
+    someone = person(viewport={"width": width, "height": 900})
+    name = names("wid")
+    page = signed_in(someone, name, RESPOND, "messages:send")
+    made(someone, name, "CI of the shop", scopes=(MANAGE, RESPOND, "messages:send"), expires_in_days=300)
+    made(someone, name, "of a long prefix", family="binboi-access-token")
+    page.goto(f"{someone.api.url}/tokens?everyone=yes&text={name}")
+    assert page.get_by_role("row").count() == 4
+    assert not page.evaluate(_BROKEN)
+    long = made(someone, name, "deploy/" * 12 + "x" * 100, scopes=("messages:send",))
+    page.reload()
+    expect(page.locator(f"td.title a[href='/tokens/{long}']")).to_be_visible()
+    someone.fits(width)
+    someone.accessible()
+
+
 def test_a_token_that_is_pasted_into_the_search_stays_out_of_the_address(
     someone: Person, names: Callable[[str], str]
 ) -> None:

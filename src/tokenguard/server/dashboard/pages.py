@@ -73,6 +73,7 @@ class Pages:
         self._environment.filters["exact"] = times.exact
         self._environment.filters["day"] = times.day
         self._environment.filters["machine"] = times.machine
+        self._environment.filters["told"] = told
         self._environment.filters["web_address"] = web_address
 
     def now(self) -> datetime:
@@ -97,6 +98,15 @@ def redirect(path: str) -> Response:
 def permission_title(permission: str) -> str:
     """A permission's name for people; a product's own scope has none but itself."""
     return PERMISSION_TITLES.get(permission, permission)
+
+
+def told(value: object) -> str:
+    """A value out of an event's detail, for people."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(told, value)) or "none"
+    return "none" if value is None else str(value)
 
 
 def web_address(text: str) -> str:
