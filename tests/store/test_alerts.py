@@ -161,6 +161,15 @@ def test_somebody_holds_the_token(store: Store, people: People, dana: User) -> N
     assert store.acting(_FORGE).take_alert(alert).revoked == 1
 
 
+def test_a_bait_in_public_is_told_of_and_stays(store: Store, people: People, dana: User) -> None:
+    bait = people.token(dana, honeytoken=True)
+    taken = store.acting(_FORGE).take_alert(alert_of(bait))
+    assert (taken.known, taken.revoked) == ((True,), 0)
+    assert count(store, "SELECT count(*) FROM tokens WHERE honeytoken AND revoked_at IS NULL") == 1
+    assert count(store, "SELECT count(*) FROM outbox WHERE kind = 'leaks.found'") == 1
+    assert count(store, "SELECT count(*) FROM leaks WHERE state = 'open'") == 1
+
+
 def test_a_revoked_and_an_expired_token(store: Store, people: People, dana: User, clock: TestClock) -> None:
     """The one stays as it was; the other is revoked, so that nothing can bring it back."""
     gone, old = people.token(dana), people.token(dana, expires_in_days=1)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from stores import ADMIN, People, Place, TestClock, with_policy
 from tokenguard.model.policy import Policies
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, NewToken, TokenFilter, TokenStatus
+from tokenguard.model.token import AuditFilter, NewToken, Target, TokenFilter, TokenStatus
 from tokenguard.store.lifecycle import tend
 from tokenguard.store.tables import outbox
 
@@ -256,3 +256,26 @@ def test_a_bait_that_is_shown_to_a_service_rings(shop: Shop) -> None:
     (told,) = shop.told("honeytoken.used")
     assert (told["address"], told["agent"], told["shown_to_a_service"]) == ("192.0.2.50", "gateway", True)
     assert shop.actions(token_id) == ["token.created", "honeytoken.used"]
+
+
+def test_whoever_holds_a_bait_sets_it_off_and_cannot_switch_it_off(shop: Shop) -> None:
+    people, store = shop.people, shop.people.store
+    token_id, bait = shop.token(honeytoken=True)
+    _, other = shop.token()
+    store.acting(store.anyone(address="192.0.2.66", agent="curl/8")).revoke_leaked([other, bait])
+    store.flush_uses()
+    assert shop.status(token_id) is TokenStatus.ACTIVE
+    (told,) = shop.told("honeytoken.used")
+    assert (told["address"], told["agent"]) == ("192.0.2.66", "curl/8")
+    assert len(shop.told("tokens.revoked")) == shop.before + 1, "the other one died"
+
+    shop.clock.turn(seconds=61)
+    people.acting(people.user("ben"), "developer.manage_tokens").revoke([Target(token=bait)])
+    store.flush_uses()
+    assert shop.actions(token_id) == ["token.created", *["honeytoken.used"] * 2]
+
+    shop.clock.turn(seconds=61)
+    people.local.revoke([Target(token=bait)])
+    store.flush_uses()
+    assert shop.actions(token_id)[-1] == "token.revoked"
+    assert len(shop.told("honeytoken.used")) == 2, "who may respond switches it off in silence"

@@ -95,7 +95,7 @@ def take(connection: Connection, context: Context, actor: Actor, alert: Alert, s
     lock(connection, known)
     shown = {each: _token(known[each]) for each in sorted(known)}
     live = frozenset(each for each in shown if known[each].revoked_at is None)
-    dying = frozenset(each for each in live if _dies(context, shown[each]))
+    dying = frozenset(each for each in live if _dies(context, known[each]))
     cause = Cause(actor, f"leaked: handed in by {actor.name}", None, now)
     if dying:
         kill(connection, cause, sorted(dying))
@@ -122,8 +122,9 @@ def _token(row: TokenColumns) -> _Token:
     return _Token(row.id, row.family, row.prefix, row.name, Owner(row.owner_id, row.owner_name, row.owner_email))
 
 
-def _dies(context: Context, token: _Token) -> bool:
-    return context.policies.family(token.family).on_leak is OnLeak.REVOKE
+def _dies(context: Context, token: TokenColumns) -> bool:
+    # A bait grants nothing; whoever laid it where a forge looks wants to hear of those who take it.
+    return not token.honeytoken and context.policies.family(token.family).on_leak is OnLeak.REVOKE
 
 
 def _seen(token: _Token, places: tuple[LeakPlace, ...], now: int) -> Seen:

@@ -120,6 +120,16 @@ class Lookup:
         hashes, used = self._hashes(token), isinstance(token, Secret)
         return self._introspection(hashes, self._found(hashes), self._context.now(), caller, used=used)
 
+    def ring(self, tokens: Sequence[Secret], caller: Actor) -> None:
+        """Sound the alarm of each live honeytoken among tokens that were shown for something else than to be let in.
+
+        Its owner's own hand is no alarm.
+        """
+        hashes = tuple({keyed for token in tokens for keyed in self._hashes(token)})
+        for row in self._found(hashes) if hashes else ():
+            if row.honeytoken and row.revoked_at is None and row.owner_id != caller.user_id:
+                self._usage.spring(row.id, self._context.now(), caller.address, caller.agent)
+
     def close(self) -> None:
         """Let go of the connections."""
         self._readers.close()

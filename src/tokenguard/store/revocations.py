@@ -104,7 +104,7 @@ def revoke(  # noqa: PLR0913 - the call of the API
 
 
 def revoke_leaked(connection: Connection, context: Context, actor: Actor, values: Sequence[Secret]) -> None:
-    """Revoke up to 1,000 tokens by whole value: whoever holds one may.
+    """Revoke up to 1,000 tokens by whole value: whoever holds one may. Honeytokens stay: to hold one grants nothing.
 
     Nothing is told, and about the same is done for known and unknown ones.
 
@@ -114,7 +114,8 @@ def revoke_leaked(connection: Connection, context: Context, actor: Actor, values
     if len(values) > MOST_TARGETS:
         raise RefusedError("VALIDATION", f"more than {MOST_TARGETS} tokens", pointers=("/tokens",))
     cause = Cause(actor, "handed in by whoever held it", _HANDED_IN, context.now())
-    _carry_out(connection, context, [Target(token=value) for value in values], Rights(everyones=True), cause)
+    rights = Rights(everyones=True, spare_baits=True)
+    _carry_out(connection, context, [Target(token=value) for value in values], rights, cause)
     _write_anyway(connection)
 
 

@@ -119,11 +119,15 @@ class StoreService:
     ) -> tuple[TargetResult, ...]:
         """Revoke up to 1,000 targets, set-wise; a result each, in their order."""
         act = self._read if dry_run else self._write
-        return act(revocations.revoke, targets, reason=reason, leak=leak, all_matching=all_matching, dry_run=dry_run)
+        results = act(revocations.revoke, targets, reason=reason, leak=leak, all_matching=all_matching, dry_run=dry_run)
+        if not self.actor.may(Permission.RESPOND):
+            self._lookup.ring([target.token for target in targets if target.token is not None], self.actor)
+        return results
 
     def revoke_leaked(self, tokens: Sequence[Secret]) -> None:
-        """Revoke by whole value: whoever holds it may."""
+        """Revoke by whole value: whoever holds it may. A honeytoken is set off instead."""
         self._write(revocations.revoke_leaked, tokens)
+        self._lookup.ring(tokens, self.actor)
 
     def take_alert(self, alert: alerts.Alert) -> alerts.Taken:
         """Work off what a forge hands in, as its family's policy says. Signed, its tokens are proof of themselves.

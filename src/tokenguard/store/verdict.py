@@ -29,9 +29,18 @@ class Rights:
     all_matching: bool = False
     guarded: frozenset[str] = frozenset()
     """Strangers' tokens that live: whoever holds the whole value of one could find that out by using it."""
+    spare_baits: bool = False
+    """Whoever holds a honeytoken is to set it off, and not to switch it off."""
+
+    @property
+    def all(self) -> bool:
+        """Whether there is no token that it does not reach."""
+        return self.everyones and not self.spare_baits
 
     def may(self, token: TokenColumns) -> bool:
         """Whether that token is the caller's to revoke."""
+        if self.spare_baits and token.honeytoken:
+            return False
         return self.everyones or token.owner_id == self.owner_id
 
 
@@ -55,7 +64,7 @@ def _verdict(target: Named, known: Mapping[str, TokenColumns], rights: Rights, d
     if target.fault:
         return Verdict(Outcome.INVALID, detail=target.fault)
     mine = target.token_ids
-    if not rights.everyones:
+    if not rights.all:
         mine = tuple(each for each in mine if rights.may(known[each]))
     if not mine:
         if target.by is By.VALUE and not rights.guarded.isdisjoint(target.token_ids):
