@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from tokenguard.server.problems import Problem, ProblemError, invalid, too_large, wrong_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import Receive, Scope
 
@@ -54,8 +54,10 @@ def require_type(scope: Scope, expected: str) -> None:
             raise wrong_type(f"{expected} in UTF-8")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+async def read_body(scope: Scope, receive: Receive, limit: int, count: Callable[[int], None] = lambda _: None) -> bytes:
     """The whole body. How long it may take to arrive is for the connection to say (`protocol`).
+
+    `count` is told of each part's bytes as they come, and may raise.
 
     Raises:
         ProblemError: 413 above `limit` bytes.
@@ -72,6 +74,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
             raise DisconnectedError
         parts.append(message.get("body", b""))
         more = message.get("more_body", False)
+        count(len(parts[-1]))
         size += len(parts[-1])
         if size > limit:
             raise too_large(limit)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tokenguard.model.token import LeakPlace
     from tokenguard.server.admission import Admission
     from tokenguard.server.webhooks.keys import KeyRing
+    from tokenguard.server.webhooks.unsigned import UnsignedMessages
 
 _LONGEST_ID = 200
 _LONGEST_SIGNATURE = 200
@@ -50,10 +51,11 @@ class Forge:
 class AlertCall:
     """The call as an ASGI application."""
 
-    def __init__(self, admission: Admission, forge: Forge, keys: KeyRing) -> None:
+    def __init__(self, admission: Admission, forge: Forge, keys: KeyRing, unsigned: UnsignedMessages) -> None:
         self._admission = admission
         self._forge = forge
         self._keys = keys
+        self._unsigned = unsigned
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one."""
@@ -73,8 +75,9 @@ class AlertCall:
         key = self._keys.at_hand(key_id)
         if key is None:
             key = await run_in_threadpool(self._key, scope, key_id)
-        body = await read_body(scope, receive, self._admission.settings.report_limit)
-        return await run_in_threadpool(self._take, scope, key, signature, body)
+        with self._unsigned.one() as count:
+            body = await read_body(scope, receive, self._admission.settings.report_limit, count)
+            return await run_in_threadpool(self._take, scope, key, signature, body)
 
     def _signed(self, scope: Scope) -> tuple[str, bytes]:
         key_id, signature = header(scope, self._forge.key_header), header(scope, self._forge.signature_header)

@@ -11,10 +11,14 @@ from tokenguard.server.webhooks.alerts import AlertCall, Forge
 from tokenguard.server.webhooks.github import GITHUB
 from tokenguard.server.webhooks.gitlab import GITLAB, Receiver
 from tokenguard.server.webhooks.keys import KeyRing
+from tokenguard.server.webhooks.unsigned import UnsignedMessages
 
 if TYPE_CHECKING:
     from tokenguard.model.leak_intake import AlertSource
     from tokenguard.server.admission import Admission
+
+_LARGE_AT_ONCE = 4
+"""Messages of the largest size whose signatures are not known yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +38,17 @@ def intake(admission: Admission) -> Intake:
     """
     opened = admission.store.context.policies.leak_intake
     key = read_secret(opened.revocation_key, os.environ)
+    unsigned = UnsignedMessages(_LARGE_AT_ONCE * admission.settings.report_limit)
     return Intake(
-        _alerts(admission, GITHUB, opened.github),
-        _alerts(admission, GITLAB, opened.gitlab),
+        _alerts(admission, GITHUB, opened.github, unsigned),
+        _alerts(admission, GITLAB, opened.gitlab, unsigned),
         None if key is None else Receiver(admission, key),
     )
 
 
-def _alerts(admission: Admission, forge: Forge, source: AlertSource) -> AlertCall | None:
+def _alerts(admission: Admission, forge: Forge, source: AlertSource, unsigned: UnsignedMessages) -> AlertCall | None:
     if not source.on:
         return None
     floor = admission.settings.key_floor_seconds
-    return AlertCall(admission, forge, KeyRing(forge.name, source, admission.store, os.environ, floor_seconds=floor))
+    keys = KeyRing(forge.name, source, admission.store, os.environ, floor_seconds=floor)
+    return AlertCall(admission, forge, keys, unsigned)
