@@ -6,13 +6,11 @@ import re
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
     ColumnElement,
     Connection,
     Select,
     cast,
     exists,
-    false,
     func,
     literal,
     or_,
@@ -29,8 +27,8 @@ from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor
 from tokenguard.store.limits import limits_of
 from tokenguard.store.records import TokenRow, having, live, odd_use, recent, records, token_rows
+from tokenguard.store.tables import EXPIRES, LAST_USED, token_uses, tokens
 from tokenguard.store.tables import roles as role_table
-from tokenguard.store.tables import token_uses, tokens
 from tokenguard.store.tables import users as user_table
 from tokenguard.store.texts import TokenSieve
 from tokenguard.store.words import invalid
@@ -46,7 +44,7 @@ def list_tokens(connection: Connection, context: Context, actor: Actor, which: T
     """One page of the tokens that match.
 
     Raises:
-        RefusedError: INSUFFICIENT_SCOPE; VALIDATION: a filter that makes no sense.
+        RefusedError: INSUFFICIENT_SCOPE; VALIDATION: a filter that makes no sense, an owner that there is not.
     """
     limit = check_limit(which.limit)
     now = context.now()
@@ -69,10 +67,10 @@ def list_tokens(connection: Connection, context: Context, actor: Actor, which: T
 _KEYS: dict[TokenSort, ColumnElement[Any]] = {
     TokenSort.CREATED: tokens.c.created_at,
     TokenSort.NAME: func.lower(tokens.c.name),
-    TokenSort.LAST_USED: func.coalesce(tokens.c.last_used_at, tokens.c.created_at),
-    TokenSort.EXPIRES: func.coalesce(tokens.c.expires_at, literal(_NEVER, BigInteger)),
+    TokenSort.LAST_USED: LAST_USED,
+    TokenSort.EXPIRES: EXPIRES,
 }
-"""What is sorted by; the id tells apart what is equal. The first has an index: a page costs the same in any store."""
+"""What is sorted by; the id tells apart what is equal. Each has an index: a page costs the same in any store."""
 
 
 def _page(asked: Select[Any], which: TokenFilter, visible: ColumnElement[bool]) -> Select[Any]:
@@ -117,7 +115,9 @@ def _whose(connection: Connection, actor: Actor, which: TokenFilter) -> ColumnEl
             actor.require(Permission.RESPOND)
         elif not actor.may(Permission.RESPOND):
             actor.require(Permission.MANAGE_TOKENS)
-        return false() if owner is None else tokens.c.owner_id == owner
+        if owner is None:
+            raise invalid("names no user", "/owner")
+        return tokens.c.owner_id == owner
     if others:
         actor.require(Permission.RESPOND)
         return tokens.c.id.is_not(None)

@@ -17,6 +17,8 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    func,
+    literal_column,
 )
 
 metadata = MetaData(
@@ -85,8 +87,18 @@ tokens = Table(
     Index("ix_tokens_expires", "expires_at"),
     # How many live tokens somebody has of each family, which their every list says, is counted in the index alone. Of
     # live ones only, as the migration says: said here it would load both databases' dialects.
-    Index("ix_tokens_live", "owner_id", "family", "expires_at"),
+    Index("ix_tokens_live", "owner_id", "family", "expires_at", "revoked_at"),
 )
+
+LAST_USED = func.coalesce(tokens.c.last_used_at, tokens.c.created_at)
+"""When a token was used last, or made: what was never used has been idle since."""
+EXPIRES = func.coalesce(tokens.c.expires_at, literal_column("9223372036854775807", BigInteger))
+"""When a token expires; never is later than any expiry. Written out: an index is for no value that comes by itself."""
+# What everybody's tokens are sorted by, so that a page of them costs the same in any store. One's own, which a plan
+# bounds, are sorted as they are asked for.
+Index("ix_tokens_name", func.lower(tokens.c.name), tokens.c.id)
+Index("ix_tokens_used", LAST_USED, tokens.c.id)
+Index("ix_tokens_ends", EXPIRES, tokens.c.id)
 
 # Where and when a token was used, by the hour: several addresses, odd hours, uses since a leak.
 token_uses = Table(

@@ -10,7 +10,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """New tables and an index: nothing of what is there changes."""
+    """New tables and indexes: nothing of what is there changes."""
     for group in (_sign_in, _partners, _notifications, _lists):
         group()
 
@@ -89,5 +89,8 @@ def _notifications() -> None:
 
 def _lists() -> None:
     unrevoked = sa.text("revoked_at IS NULL")
-    columns = ["owner_id", "family", "expires_at"]
+    columns = ["owner_id", "family", "expires_at", "revoked_at"]
     op.create_index("ix_tokens_live", "tokens", columns, sqlite_where=unrevoked, postgresql_where=unrevoked)
+    op.create_index("ix_tokens_name", "tokens", [sa.text("lower(name)"), "id"])
+    op.create_index("ix_tokens_used", "tokens", [sa.text("coalesce(last_used_at, created_at)"), "id"])
+    op.create_index("ix_tokens_ends", "tokens", [sa.text("coalesce(expires_at, 9223372036854775807)"), "id"])
