@@ -14,6 +14,7 @@ import pytest
 from respond.certificates import OPENSSL, certificate_for
 from respond.post_office import PASSWORD, USER, PostOffice, post_office
 from respond.test_webhook import NASTY, notice
+from tokenguard.errors import ConfigError
 from tokenguard.model.notification import OWNERS, Encryption, Kind, MailServer
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import LeakPlace
@@ -87,11 +88,32 @@ def test_no_name_becomes_a_header_or_a_command() -> None:
     assert "QUIT" in found.get_content()
 
 
-@pytest.mark.parametrize("address", ["", "dana@example.org\r\nBcc: x@y", "a@b, c@d", "<a@b>", '"x y"@z', "a@b c"])
+_NONE = (
+    "",
+    "dana@example.org\r\nBcc: x@y",
+    "a@b, c@d",
+    "<a@b>",
+    '"x y"@z',
+    "a@b c",
+    ".a@b.org",
+    "a..b@c.org",
+    "a@b..c",
+)
+
+
+@pytest.mark.parametrize("address", _NONE)
 def test_an_address_that_is_none_gets_nothing(address: str) -> None:
     with post_office() as office:
         assert mail(office).send(notice(owner_email=address)) == NOBODY
     assert office.mails == []
+
+
+@pytest.mark.parametrize(("user", "password"), [("dana", "geh\xe9im und lang"), ("d\xe4na", "a good password")])
+def test_a_login_that_cannot_be_sent_is_refused_before_it_is_tried(user: str, password: str) -> None:
+    with post_office(login=True) as office, pytest.raises(ConfigError) as refused:
+        Mail("mail", OWNERS, server(office, user=user), Secret(password.encode()))
+    assert "\xe9" not in str(refused.value)
+    assert "\xe4" not in str(refused.value)
 
 
 def test_ten_thousand_characters() -> None:

@@ -16,6 +16,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from tokenguard.errors import ConfigError
 from tokenguard.model.notification import OWNERS, Encryption, MailServer, Notice
 from tokenguard.model.secret import Secret
 from tokenguard.respond.message import message, plain
@@ -24,11 +25,16 @@ from tokenguard.respond.sender import NotDeliveredError
 from tokenguard.respond.watch import Watch
 
 NOBODY = "the owner has no address"
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?")
+_WORD, _LABEL = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+", r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+_ADDRESS = re.compile(rf"(?=.{{1,320}}\Z){_WORD}(?:\.{_WORD})*@{_LABEL}(?:\.{_LABEL})*")
+"""`dot-atom@dot-atom` (RFC 5322, 3.4.1)."""
 
 
 class Mail:
-    """A Sender to one address, or to the owners."""
+    """A Sender to one address, or to the owners.
+
+    Raises ConfigError where the login has characters that smtplib cannot send: it would say which, and where.
+    """
 
     def __init__(  # noqa: PLR0913 - where to, and how
         self,
@@ -40,6 +46,8 @@ class Mail:
         link: str = "",
         seconds: float = TOTAL_SECONDS,
     ) -> None:
+        if password is not None and not (server.user.isascii() and password.reveal().isascii()):
+            raise ConfigError(f"{name}: the mail server's user and password must be ASCII")
         self.name = name
         self._to = to
         self._server = server
