@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tokenguard.config.notifications import secret_at
 from tokenguard.errors import ConfigError, StoreError
@@ -197,8 +199,7 @@ class Relay:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever one message does to a channel, the next ones are to go out
-            _log.exception("%s: message %s cannot be sent", claimed.channel, claimed.message_id)
-            return self._failed(claimed, NotDeliveredError(f"fails here ({type(error).__name__})"))
+            return self._failed(claimed, NotDeliveredError(f"fails here ({_place(error)})"))
         with self._database.writing() as connection:
             deliveries.arrived(connection, self._context, claimed, remark)
         return "delivered"
@@ -209,3 +210,9 @@ class Relay:
         what = "given up" if dead else "tried again later"
         _log.warning("%s: message %s is %s: %s", claimed.channel, claimed.message_id, what, error.why)
         return "dead" if dead else "failed"
+
+
+def _place(error: Exception) -> str:
+    """Kind and place of a fault. Not its words, which may quote a password; outside a server nothing would cut them."""
+    *_, frame = traceback.extract_tb(error.__traceback__)
+    return f"{type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}"
