@@ -128,7 +128,7 @@ def test_migrate_and_sweep(tmp_path: Path) -> None:
     assert store("migrate", cwd=tmp_path).out.endswith(": up to date\n")
     assert store("migrate", "--json", cwd=tmp_path).report["applied"] == []
     assert store("sweep", "--json", cwd=tmp_path).report["forgotten"] == {
-        "requests": 0, "counts": 0, "messages": 0, "uses": 0
+        "requests": 0, "counts": 0, "messages": 0, "uses": 0, "alerts": 0
     }  # fmt: skip
     assert store("sweep", cwd=tmp_path).code == CLEAN
     assert store("sweep", "--json", cwd=tmp_path).report["tokens"] == {

@@ -78,6 +78,9 @@ def test_a_server_tells_of_revocations_and_baits(tmp_path: Path, office: PostOff
         assert (alarm["data"]["address"], alarm["data"]["tokens"][0]["id"]) == ("127.0.0.1", bait_id)
         assert "python-requests" in alarm["data"]["agent"]
         assert len(office.mails) == 1, "an alarm is for the security channels"
+        sent = 'tokenguard_deliveries_total{channel="siem",result="delivered"} 2.0'
+        until(lambda: sent in server.ask("GET", "/metrics").text.splitlines())
+        assert "tokenguard_deliveries_waiting 0.0" in server.ask("GET", "/metrics").text.splitlines()
         assert server.stop() == 0
     told = b"".join([*(each.body for each in hook.asked), *(bytes(each) for each in office.mails)])
     log = (tmp_path / "server.log").read_bytes()
@@ -114,6 +117,7 @@ def test_cron_relays_without_a_server_and_dead_ones_are_shown(tmp_path: Path, of
         "dead": 0,
     }, "the local user has no address: nothing to deliver is delivered"
     assert office.mails == []
+    assert "1 message did not reach siem yet: answered with status 500" in run("doctor", environ=environ).stdout
     give_up(tmp_path / "store.db")
     assert run("store", "check", environ=environ).returncode == 0
     assert "did not arrive" in run("store", "check", environ=environ).stderr
@@ -127,12 +131,29 @@ def test_cron_relays_without_a_server_and_dead_ones_are_shown(tmp_path: Path, of
     assert admin not in shown
 
 
+def test_what_nobody_was_told_of_is_counted_and_shown(tmp_path: Path, office: PostOffice, hook: Web) -> None:
+    environ, admin = make_store(tmp_path)
+    made = run("token", "create", "of ci", "--json", environ=environ)
+    run("token", "revoke", json.loads(made.stdout)["record"]["id"], "--yes", environ=environ)
+    change(tmp_path / "store.db", "UPDATE outbox SET at = at - 8 * 86400 * 1000000")
+    with served(environ | SECRET, tmp_path, "--config", configuration(tmp_path, office, hook)) as server:
+        until(lambda: "tokenguard_messages_untold 1.0" in server.ask("GET", "/metrics").text.splitlines())
+    assert hook.asked == []
+    assert "1 message had waited for a channel" in run("doctor", environ=environ).stdout
+    assert "nobody was told" in run("store", "check", environ=environ).stderr
+    assert admin not in run("doctor", environ=environ).stdout
+
+
 def give_up(store: Path) -> None:
     """Have a day go by."""
+    change(store, "UPDATE deliveries SET dead_at = next_at WHERE delivered_at IS NULL")
+
+
+def change(store: Path, statement: str) -> None:
     import sqlite3
 
     with sqlite3.connect(store) as database:
-        database.execute("UPDATE deliveries SET dead_at = next_at WHERE delivered_at IS NULL")
+        database.execute(statement)
     database.close()
 
 

@@ -19,6 +19,7 @@ from tokenguard.store import alerts
 from tokenguard.store.actor import Actor
 from tokenguard.store.alerts import Alert, Entry, take
 from tokenguard.store.store import Store
+from tokenguard.store.sweep import sweep
 
 _FORGE = Actor(name="github", rights=frozenset(), address="192.0.2.7", agent="forge")
 _FAMILY = "tokenguard-access-token"
@@ -159,6 +160,15 @@ def test_somebody_holds_the_token(store: Store, people: People, dana: User) -> N
         assert caught.value.retry_after > 0
     assert count(store, "SELECT count(*) FROM alerts") == 0
     assert store.acting(_FORGE).take_alert(alert).revoked == 1
+
+
+def test_what_was_worked_off_is_forgotten_after_more_than_a_year(store: Store, clock: TestClock) -> None:
+    store.acting(_FORGE).take_alert(alert_of(*unknown(3)))
+    for days, kept in ((399, 1), (2, 0)):
+        clock.turn(days=days)
+        with store.database.writing() as connection:
+            assert sweep(connection, store.context)["alerts"] == 1 - kept
+        assert count(store, "SELECT count(*) FROM alerts") == kept
 
 
 def test_a_bait_in_public_is_told_of_and_stays(store: Store, people: People, dana: User) -> None:

@@ -40,7 +40,7 @@ def fail(store: Store, delivery: Delivery, retry_after: float = 0) -> bool:
 
 def counts(store: Store) -> tuple[int, int]:
     with store.database.reading() as connection:
-        return deliveries.counts(connection)
+        return deliveries.counts(connection)[:2]
 
 
 @pytest.fixture
@@ -182,6 +182,13 @@ def test_what_is_older_than_a_week_is_not_told_to_a_new_channel(
     take_out(people.store)
     assert claim(people.store) is None
     assert take_out(people.store) == 0
+    with people.store.database.reading() as connection:
+        assert deliveries.counts(connection) == (0, 0, 1)
+    for days, untold in ((89, 1), (2, 0)):
+        clock.turn(days=days)
+        with people.store.database.writing() as connection:
+            sweep(connection, people.store.context)
+            assert deliveries.counts(connection).untold == untold, days
 
 
 def test_a_channel_that_is_gone(people: People, clock: TestClock, revoke: Callable[..., None]) -> None:

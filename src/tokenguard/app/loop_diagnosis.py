@@ -67,6 +67,13 @@ def _messages(found: StoreState) -> Iterator[Check]:
     """What the store was to tell somebody, and could not."""
     if not found.dead:
         yield Check("notifications", f"{counted(found.waiting, 'message')} on the way, none given up")
+    for channel, number, failure in found.struggling:
+        what = f"{counted(number, 'message')} did not reach {channel} yet: {failure}"
+        yield Check("notifications", what, Health.NOTE, "correct the channel; each is tried again for a day")
+    if found.untold:
+        what = f"{counted(found.untold, 'message')} had waited for a channel for more than a week, and nobody was told"
+        remedy = "look at the audit; let a server, or tokenguard store relay in cron, send them in time"
+        yield Check("notifications", what, Health.NOTE, remedy)
     for each in found.dead[:_MOST_DEAD]:
         what = f"{each.kind} {each.message_id} did not reach {each.channel} in {counted(each.attempts, 'attempt')}"
         remedy = "correct the channel, then: tokenguard store relay --once --retry-dead --config FILE"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tokenguard.model.token import Created
     from tokenguard.respond.relay import Tally
     from tokenguard.store.check import StoreCheck
-    from tokenguard.store.deliveries import DeadDelivery
+    from tokenguard.store.deliveries import DeadDelivery, Struggling
     from tokenguard.store.engine import Database
     from tokenguard.store.pepper import Peppers
     from tokenguard.store.store import Store
@@ -49,6 +49,10 @@ class StoreState:
     """Why its tokens cannot be told; None: its peppers are all there."""
     waiting: int
     """Messages that are on their way."""
+    untold: int
+    """Messages that were too old to be told when a channel first came."""
+    struggling: tuple[Struggling, ...]
+    """Channels that messages did not reach yet."""
     dead: tuple[DeadDelivery, ...]
     """Those that were given up."""
 
@@ -199,7 +203,7 @@ def state(environ: Mapping[str, str]) -> StoreState | None:
         return None
     with _opened(environ) as database:
         from tokenguard.store.check import foreign
-        from tokenguard.store.deliveries import counts, dead
+        from tokenguard.store.deliveries import counts, dead, struggling
         from tokenguard.store.schema import check_version
 
         pepper: TokenguardError | None = None
@@ -213,7 +217,10 @@ def state(environ: Mapping[str, str]) -> StoreState | None:
                 pepper = (
                     StoreError(lost, remedy="put the line that is missing back into the pepper file") if lost else None
                 )
-            return StoreState(database.name, pepper, counts(connection)[0], dead(connection))
+            number = counts(connection)
+            return StoreState(
+                database.name, pepper, number.waiting, number.untold, struggling(connection), dead(connection)
+            )
 
 
 @contextmanager

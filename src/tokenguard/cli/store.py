@@ -116,6 +116,8 @@ def check(as_json: bool) -> int:  # noqa: FBT001 - click's way
             complain(fault)
         if found.dead_messages:
             tell(f"{counted(found.dead_messages, 'message')} did not arrive: tokenguard doctor")
+        if found.untold_messages:
+            tell(f"{counted(found.untold_messages, 'message')} had waited for a channel too long, and nobody was told")
     return 0 if found.sound else UNSOUND
 
 
@@ -149,7 +151,8 @@ def sweep(config: Path | None, more: tuple[Path, ...], as_json: bool) -> None:  
 
     Owners are reminded 14 and 3 days before a token expires, and warned of idle ones; those that stay idle are revoked,
     and expiries shortened, as far as the policies of FILE say so: each is in the audit. Then what is over is forgotten:
-    answered requests, counts of rates, messages that arrived, uses of long ago. Tokens, leaks and the audit stay.
+    answered requests, counts of rates, messages that arrived, uses and alerts of long ago. Tokens, leaks and the audit
+    stay.
     """
     name, tended, forgotten = store_care.sweep(os.environ, way_of(None, None, more).ruleset, config)
     if as_json:
@@ -212,6 +215,7 @@ def _numbers(found: StoreCheck) -> dict[str, object]:
         "leaks": found.leaks,
         "events": found.events,
         "dead_messages": found.dead_messages,
+        "untold_messages": found.untold_messages,
     }
 
 

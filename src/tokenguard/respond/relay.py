@@ -8,10 +8,11 @@ from __future__ import annotations
 import logging
 import threading
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from tokenguard.config.notifications import secret_at
 from tokenguard.errors import ConfigError, StoreError
@@ -33,6 +34,8 @@ LOOK_SECONDS = 0.25
 """How often the outbox is looked at for what other processes put there; what this one writes wakes the relay."""
 _IDLE_SECONDS = 5.0
 _TROUBLE_SECONDS = 2.0
+_BURY_SECONDS = 3600.0
+"""How often it is looked for deliveries to channels that are not configured any more."""
 _STOP_SECONDS = 10.0
 """How long a stop waits for attempts that are under way; what is broken off is sent again."""
 
@@ -86,7 +89,15 @@ def _sender(channel: Channel, said: Notifications, environ: Mapping[str, str], r
 class Relay:
     """The lanes of one store: `once`, or from `start` to `close`."""
 
-    def __init__(self, database: Database, context: Context, ways: Sequence[Lane]) -> None:
+    def __init__(
+        self,
+        database: Database,
+        context: Context,
+        ways: Sequence[Lane],
+        note: Callable[[str, str], object] = lambda *_: None,
+    ) -> None:
+        """`note` is told of each attempt: the channel, and what became of it (the names of a Tally)."""
+        self._note = note
         self._database = database
         self._context = context
         self._ways = {way.sender.name: way for way in ways}
@@ -104,8 +115,7 @@ class Relay:
             StoreError: it is broken.
         """
         taken = self._take_out_all()
-        with self._database.writing() as connection:
-            buried = deliveries.bury(connection, self._context, tuple(self._routes))
+        buried = self._bury()
         results = [result for name in self._ways for result in self._drain(name)]
         return Tally(taken, results.count("delivered"), results.count("failed"), results.count("dead") + buried)
 
@@ -133,9 +143,17 @@ class Relay:
         self._threads.append(thread)
         thread.start()
 
+    def _bury(self) -> int:
+        with self._database.writing() as connection:
+            return deliveries.bury(connection, self._context, tuple(self._routes))
+
     def _watch_outbox(self) -> None:
+        burial = 0.0
         while not self._closed.is_set():
             try:
+                if monotonic() >= burial:
+                    self._bury()
+                    burial = monotonic() + _BURY_SECONDS
                 with self._database.reading() as connection:
                     waiting = deliveries.waiting(connection)
                 if waiting and self._take_out_all():
@@ -187,6 +205,7 @@ class Relay:
                 # Another relay has it.
                 break
             results.append(self._attempt(claimed))
+            self._note(name, results[-1])
         return results
 
     def _attempt(self, claimed: Delivery) -> str:

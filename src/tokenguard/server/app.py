@@ -74,7 +74,7 @@ def build(store: Store, settings: ServerSettings, write_log: Callable[[str], obj
     `write_log` takes the lines of the access log; by default they go to standard error.
     """
     scrubber = Scrubber(store.context.ruleset)
-    metrics = Metrics()
+    metrics = Metrics(store.database)
     admission = Admission(store, settings, Limits(store, settings), metrics, scrubber)
     app = Application(
         title="tokenguard",
@@ -85,7 +85,7 @@ def build(store: Store, settings: ServerSettings, write_log: Callable[[str], obj
         # A redirect would be built from the Host header, which anybody writes.
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=_living(store, Background(store, os.environ)),
+        lifespan=_living(store, Background(store, os.environ, metrics)),
     )
     app.state.admission = admission
     app.state.intake = doors = intake(admission)

@@ -13,6 +13,7 @@ from tokenguard.store.lifecycle import tend
 from tokenguard.store.sweep import sweep
 
 if TYPE_CHECKING:
+    from tokenguard.server.metrics import Metrics
     from tokenguard.store.store import Store
 
 _FIRST_SECONDS = 60.0
@@ -26,7 +27,9 @@ _log = logging.getLogger("tokenguard.sweep")
 class Background:
     """The threads beside the requests. Several servers on one store share the work."""
 
-    def __init__(self, store: Store, environ: Mapping[str, str], *, first_seconds: float = _FIRST_SECONDS) -> None:
+    def __init__(
+        self, store: Store, environ: Mapping[str, str], metrics: Metrics, *, first_seconds: float = _FIRST_SECONDS
+    ) -> None:
         """Read the channels' secrets.
 
         Raises:
@@ -34,7 +37,7 @@ class Background:
         """
         self._store = store
         ways = lanes(store.context.policies.notifications, environ)
-        self._relay = Relay(store.database, store.context, ways)
+        self._relay = Relay(store.database, store.context, ways, metrics.delivery)
         self._first = first_seconds
         self._closed = threading.Event()
         self._sweeper = threading.Thread(target=self._sweep_daily, name="tokenguard-sweep", daemon=True)

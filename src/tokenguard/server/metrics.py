@@ -9,10 +9,19 @@ from itertools import accumulate
 
 from prometheus_client import CollectorRegistry, Counter, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
-from prometheus_client.metrics_core import CounterMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.metrics_core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
+
+from tokenguard.errors import StoreError
+from tokenguard.store.deliveries import counts
+from tokenguard.store.engine import Database
 
 MEDIA_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 
@@ -58,18 +67,40 @@ class _Requests(Collector):
         yield seconds
 
 
-class Metrics:
-    """Requests by route and status, and what a responder watches: refused credentials, tokens made and revoked.
+class _Messages(Collector):
+    """How it stands with the store's messages, asked when it is wanted; nothing while the store does not answer.
 
-    Labels are templates, codes and outcomes; never an id, an address or a path as it was asked for.
+    Of the store, not of the process: several servers on one store say the same.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def collect(self) -> Iterator[Metric]:
+        """Them, for the registry."""
+        try:
+            with self._database.reading() as connection:
+                found = counts(connection)
+        except StoreError:
+            return
+        yield GaugeMetricFamily("tokenguard_deliveries_waiting", "Deliveries of messages on their way.", found.waiting)
+        yield GaugeMetricFamily("tokenguard_deliveries_dead", "Deliveries that were given up.", found.dead)
+        yield GaugeMetricFamily("tokenguard_messages_untold", "Messages too old when a channel came.", found.untold)
+
+
+class Metrics:
+    """Requests by route and status, and what a responder watches: refused credentials, tokens, messages.
+
+    Labels are templates, codes, outcomes and names of channels; never an id, an address or a path as it was asked for.
+    """
+
+    def __init__(self, database: Database) -> None:
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         self._requests = _Requests()
         self._registry.register(self._requests)
+        self._registry.register(_Messages(database))
         self.request = self._requests.note
         self._refused = Counter(
             "tokenguard_credentials_refused", "Requests with a credential that is no good.", registry=self._registry
@@ -78,6 +109,14 @@ class Metrics:
         self._revocations = Counter(
             "tokenguard_revocations", "Revocations asked for.", ("outcome",), registry=self._registry
         )
+
+        self._deliveries = Counter(
+            "tokenguard_deliveries", "Attempts to deliver a message.", ("channel", "result"), registry=self._registry
+        )
+
+    def delivery(self, channel: str, result: str) -> None:
+        """A message was sent over a channel: delivered, failed (and tried again) or dead (and given up)."""
+        self._deliveries.labels(channel, result).inc()
 
     def refused(self) -> None:
         """A credential was refused."""

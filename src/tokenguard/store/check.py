@@ -16,7 +16,7 @@ from tokenguard.store.audit import Action
 from tokenguard.store.engine import Database
 from tokenguard.store.pepper import Peppers
 from tokenguard.store.schema import VERSIONS, version_of
-from tokenguard.store.tables import audit, deliveries, leaks, metadata, tokens, users
+from tokenguard.store.tables import audit, deliveries, leaks, metadata, outbox, tokens, users
 
 _HASH_BYTES = 32
 _NAMED = 5
@@ -50,6 +50,8 @@ class StoreCheck:
     faults: tuple[str, ...]
     dead_messages: int = 0
     """What was given up: no fault of the store."""
+    untold_messages: int = 0
+    """What was too old when a channel first came: no fault either."""
 
     @property
     def sound(self) -> bool:
@@ -101,6 +103,7 @@ def _looked_at(connection: Connection, peppers: Peppers | None) -> StoreCheck:
             *(foreign(connection, peppers) if peppers is not None else ()),
         ),
         dead_messages=_number(connection, deliveries.c.dead_at),
+        untold_messages=_number(connection, outbox.c.dead_at),
     )
 
 
@@ -183,4 +186,4 @@ def _rows(connection: Connection, ids: Select[tuple[str]], what: str) -> Iterato
     if number:
         named = connection.execute(select(found).limit(_NAMED)).scalars().all()
         more = ", …" if number > len(named) else ""
-        yield f"{number} tokens {what}: {', '.join(named)}{more}"
+        yield f"{number} token{'' if number == 1 else 's'} {what}: {', '.join(named)}{more}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, insert, select, update
 
@@ -69,6 +69,26 @@ class DeadDelivery:
     dead_at: int
     attempts: int
     failure: str
+
+
+class Struggling(NamedTuple):
+    """A channel that messages did not reach yet."""
+
+    channel: str
+    messages: int
+    failure: str
+    """Why, of one of them."""
+
+
+class Counts(NamedTuple):
+    """How it stands with the messages."""
+
+    waiting: int
+    """Deliveries on their way."""
+    dead: int
+    """Deliveries that were given up."""
+    untold: int
+    """Messages that were too old to be told when a channel first came to take them."""
 
 
 _UNTAKEN = and_(outbox.c.delivered_at.is_(None), outbox.c.dead_at.is_(None))
@@ -197,11 +217,20 @@ def dead(connection: Connection, limit: int = 100) -> tuple[DeadDelivery, ...]:
     return tuple(map(_dead, connection.execute(asked)))
 
 
-def counts(connection: Connection) -> tuple[int, int]:
-    """How many deliveries are still on their way, and how many are dead."""
+def struggling(connection: Connection) -> tuple[Struggling, ...]:
+    """Channels whose attempts fail, and are repeated."""
+    number, failure = func.count(deliveries.c.message_id), func.max(deliveries.c.failure)
+    asked = select(deliveries.c.channel, number, failure).where(_OPEN, deliveries.c.failure.is_not(None))
+    asked = asked.group_by(deliveries.c.channel).order_by(deliveries.c.channel)
+    return tuple(Struggling(*row) for row in connection.execute(asked))
+
+
+def counts(connection: Connection) -> Counts:
+    """How many there are of each."""
     number = func.count(deliveries.c.message_id)
-    open_ones = connection.execute(select(number).where(_OPEN)).scalar_one()
-    return open_ones, connection.execute(select(number).where(deliveries.c.dead_at.is_not(None))).scalar_one()
+    waiting = connection.execute(select(number).where(_OPEN)).scalar_one()
+    dead = connection.execute(select(number).where(deliveries.c.dead_at.is_not(None))).scalar_one()
+    return Counts(waiting, dead, connection.execute(select(func.count(outbox.c.dead_at))).scalar_one())
 
 
 def _dead(row: Row[Any]) -> DeadDelivery:
