@@ -6,7 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, case, func, literal, literal_column, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Label,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    select,
+    true,
+)
 
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.clock import DAY, HOUR, MINUTE, moment
@@ -59,11 +71,11 @@ def token_figures(connection: Connection, context: Context, actor: Actor) -> Tok
     last = tokens.c.last_used_at
     use = case((last.is_(None), len(USES) + 1), else_=_class(last, [now - days * DAY for days in USES]))
     asked = (
-        select(age.label("age"), use.label("use"), func.count())
+        select(_class_of_both(age, use), func.count())
         .where(live(context, now), true() if everyones else tokens.c.owner_id == actor.user_id)
-        .group_by(literal_column("age"), literal_column("use"))
+        .group_by(literal_column(_BOTH))
     )
-    return TokenFigures({(row[0], row[1]): row[2] for row in connection.execute(asked)}, everyones)
+    return TokenFigures({divmod(row[0], _CLASSES): row[1] for row in connection.execute(asked)}, everyones)
 
 
 def leak_figures(connection: Connection, context: Context, actor: Actor) -> LeakFigures:
@@ -83,14 +95,24 @@ def leak_figures(connection: Connection, context: Context, actor: Actor) -> Leak
         else_=len(SPEEDS),
     )
     asked = (
-        select(week.label("week"), speed.label("speed"), func.count())
+        select(_class_of_both(week, speed), func.count())
         .outerjoin(tokens, tokens.c.id == leaks.c.token_id)
         # Both states are named, so that the index by state and time is used.
         .where(leaks.c.state.in_((OPEN, RESOLVED)), leaks.c.first_seen >= since)
-        .group_by(literal_column("week"), literal_column("speed"))
+        .group_by(literal_column(_BOTH))
     )
-    rows = connection.execute(asked)
-    return LeakFigures(moment(since), {(min(int(row[0]), WEEKS - 1), row[1]): row[2] for row in rows})
+    rows = [(*divmod(row[0], _CLASSES), row[1]) for row in connection.execute(asked)]
+    return LeakFigures(moment(since), {(min(week, WEEKS - 1), speed): count for week, speed, count in rows})
+
+
+_BOTH = "both_classes"
+_CLASSES = 16
+"""More than there are of the second kind."""
+
+
+def _class_of_both(first: ColumnElement[int], second: ColumnElement[int]) -> Label[int]:
+    """Two classes as one number: grouped by two expressions, SQLite takes twice as long."""
+    return (cast(first, BigInteger) * _CLASSES + second).label(_BOTH)
 
 
 def _class(time: ColumnElement[int], limits: list[int]) -> ColumnElement[int]:

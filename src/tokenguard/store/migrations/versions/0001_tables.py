@@ -126,7 +126,7 @@ def _findings() -> None:
         sa.PrimaryKeyConstraint("id", name="pk_leaks"),
         sa.UniqueConstraint("identity", name="uq_leaks_identity"),
     )
-    op.create_index("ix_leaks_state", "leaks", ["state", "first_seen", "id"])
+    op.create_index("ix_leaks_state", "leaks", ["state", "first_seen", "id", "token_id"])
     op.create_index("ix_leaks_token", "leaks", ["token_id"])
     op.create_table(
         "sightings",
