@@ -440,3 +440,11 @@ def test_an_address_below_a_path() -> None:
     with serving_replies(lambda _: reply({"families": []})) as web:
         assert Client(f"{web.url}/guard/", Secret(b"x"), patience=QUICK).families() == ()
     assert web.asked[0].path == "/guard/api/v1/families"
+
+
+def test_none_is_not_said_and_nought_is(client: Client) -> None:
+    """0 equals False: a token for 0 days was once made for the policy's ninety."""
+    wrong = refusal(lambda: client.create_token(NewToken("a", expires_in_days=0)))
+    assert wrong.code == "VALIDATION"
+    wrong = refusal(lambda: client.list_tokens(TokenFilter(limit=0)))
+    assert wrong.code == "VALIDATION"

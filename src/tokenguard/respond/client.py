@@ -79,7 +79,8 @@ class Client:
         """Mint a token."""
         from uuid import uuid4
 
-        body = {key: value for key, value in to_json(new).items() if value not in (None, False, [])}
+        # By identity: 0 days are no days, not the policy's ninety, and it is for the server to refuse them.
+        body = {key: value for key, value in to_json(new).items() if value is not None and value is not False}
         key = idempotency_key or str(uuid4())
         answer = self._exchange.send("POST", f"{_API}/tokens", body, repeatable=True, idempotency_key=key)
         return self._read(created_from_json, answer)

@@ -144,7 +144,12 @@ def _read(body: bytes) -> Any:
 def _query(query: Mapping[str, object]) -> str:
     from urllib.parse import urlencode
 
-    said = {key: "true" if value is True else value for key, value in query.items() if value not in {None, False}}
+    # By identity: 0 is said, though it equals False.
+    said = {
+        key: "true" if value is True else value
+        for key, value in query.items()
+        if value is not None and value is not False
+    }
     return "?" + urlencode(said) if said else ""
 
 
