@@ -9,6 +9,7 @@ a finding: all of these are values, not exceptions (see `tokenguard.model`).
     │   ├── RuleError         a rule file is wrong
     │   ├── RangeError        a commit range names nothing that can be read
     │   ├── NotARepositoryError
+    │   ├── WholeTokenError   a token itself was typed where its name belongs
     │   └── RefusedError      a token store says no: by its code one knows why
     └── OperationError        asked for rightly, but it could not be done (exit 3)
         ├── GitError          git is missing, too old, or failed as a whole
@@ -60,6 +61,10 @@ class RangeError(UsageError):
 
 class NotARepositoryError(UsageError):
     """A git command was given a folder that is no repository."""
+
+
+class WholeTokenError(UsageError):
+    """A token itself was typed where its visible prefix or id belongs; the message says what to do about it."""
 
 
 class RefusedError(UsageError):

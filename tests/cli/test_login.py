@@ -249,3 +249,21 @@ def test_no_traceback_and_no_process_list_shows_the_token(server: Served, tmp_pa
     command_line = Path(f"/proc/{process.pid}/cmdline").read_bytes()
     out, _ = process.communicate(server.admin.encode())
     assert server.admin.encode() not in command_line + out
+
+
+def test_a_server_under_another_path_is_said(server: Served, tmp_path: Path, file: Path) -> None:
+    address = f"{server.url}/some/path"
+    ended = run("login", "--server", address, "--token", "-", cwd=tmp_path, stdin=server.admin.encode())
+    assert (ended.code, file.exists()) == (USAGE, False)
+    assert f"{address}: no token store is at this address; is its path right?" in ended.err
+    listed = run(
+        "token", "list", cwd=tmp_path, environ={"TOKENGUARD_SERVER": address, "TOKENGUARD_TOKEN": server.admin}
+    )
+    assert (listed.code, listed.message) == (USAGE, f"there is nothing here (at {address})")
+
+
+def test_nothing_that_is_asked_for_is_left_out_on_the_way(server: Served, tmp_path: Path) -> None:
+    environ = {"TOKENGUARD_SERVER": server.url, "TOKENGUARD_TOKEN": server.admin}
+    ended = run("token", "create", "a", "--expires-in", "99999d", cwd=tmp_path, environ=environ)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert ended.message.startswith("--expires-in: ")

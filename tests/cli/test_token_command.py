@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import re
+import secrets
 import sqlite3
 import stat
 import subprocess
@@ -316,12 +317,14 @@ def test_a_token_where_its_name_belongs_is_refused(command: str, cut: int, tmp_p
     ended = run("token", command, given, cwd=tmp_path)
     assert (ended.code, ended.out) == (USAGE, "")
     assert token[12:24] not in ended.err
-    assert "a whole token was given where its visible prefix or id belongs" in ended.err
+    # Once: the warning of any token in an argument would say the same again, with another remedy.
+    assert "a whole token was given where its visible prefix or id belongs" in ended.message
     assert token[:12] in ended.err
 
 
 @pytest.mark.parametrize("name", ["tgd_2e9c", "", "x" * 60, "a b", "tok_", "\x1b[2J"])
 def test_what_names_no_token(name: str, tmp_path: Path) -> None:
+    create(tmp_path)
     ended = run("token", "show", name, cwd=tmp_path)
     assert (ended.code, ended.out) == (USAGE, "")
     assert "\x1b" not in ended.message
@@ -343,9 +346,56 @@ def test_names_cannot_drive_the_terminal(tmp_path: Path, home: Path) -> None:
 def test_without_a_store_nothing_is_made(tmp_path: Path, home: Path) -> None:
     for arguments in (("list",), ("show", "tgd_00000000"), ("revoke", "tgd_00000000", "--yes"), ("rotate", "tok_1")):
         ended = run("token", *arguments, cwd=tmp_path)
-        assert ended.code == USAGE
+        assert ended.code == INCOMPLETE
         assert "there is no token store yet" in ended.message
+    for command in ("check", "migrate", "sweep"):
+        assert run("store", command, cwd=tmp_path).code == INCOMPLETE
     assert not (home / ".local").exists()
+
+
+@pytest.mark.parametrize("said", ["postgresql:ada:{}@host/tokens", "ada:{}@host/tokens"])
+def test_a_store_that_is_neither_path_nor_url_is_not_repeated(said: str, tmp_path: Path) -> None:
+    password = secrets.token_hex(8)
+    for command in (("token", "list"), ("token", "create", "a"), ("store", "check")):
+        ended = run(*command, cwd=tmp_path, environ={"TOKENGUARD_STORE_URL": said.format(password)})
+        assert ended.code == USAGE
+        assert "TOKENGUARD_STORE_URL is neither a path nor a URL" in ended.out + ended.err
+        assert password not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--expires-in", "0d"), "'0d' is no time to live; give a span such as 12h, 30d or 2w, or never"),
+        (("--expires-in", "0s"), "'0s' is no time to live"),
+        (("--expires-in", "99999d"), "--expires-in: is a number of days from 1 to 36500"),
+        (("--scope", "foo:bar"), "--scope: unknown; known are admin.manage_roles, "),
+        (("--owner", "nobody@example.org"), "--owner: names no user"),
+    ],
+)
+def test_what_is_refused_is_called_as_it_was_typed(options: tuple[str, ...], said: str, tmp_path: Path) -> None:
+    create(tmp_path)
+    ended = run("token", "create", "b", *options, cwd=tmp_path)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert said in ended.message
+
+
+def test_tokens_of_nobody_are_no_empty_list(tmp_path: Path) -> None:
+    create(tmp_path)
+    ended = run("token", "list", "--owner", "nobody@example.org", cwd=tmp_path)
+    assert (ended.code, ended.out, ended.message) == (USAGE, "", "--owner: names no user")
+
+
+def test_a_deactivated_owner_is_said_with_the_way_back(tmp_path: Path) -> None:
+    create(tmp_path)
+    run("user", "create", "ada@example.org", "--name", "Ada", "--role", "admin", cwd=tmp_path)
+    assert run("user", "change", "local@localhost", "--deactivate", cwd=tmp_path).code == CLEAN
+    ended = run("token", "create", "b", cwd=tmp_path)
+    assert ended.code == USAGE
+    command = ended.message.partition("tokenguard ")[2]
+    assert command == "user change local@localhost --activate"
+    assert run(*command.split(), cwd=tmp_path).code == CLEAN
+    create(tmp_path, "c")
 
 
 def test_a_token_that_cannot_be_written_is_not_lost_in_silence(tmp_path: Path) -> None:
@@ -363,10 +413,16 @@ def test_a_token_that_cannot_be_written_is_not_lost_in_silence(tmp_path: Path) -
 
 def test_a_pepper_that_is_gone_is_said(tmp_path: Path, home: Path) -> None:
     create(tmp_path)
-    (home / ".local" / "share" / "tokenguard" / "pepper").unlink()
+    pepper = home / ".local" / "share" / "tokenguard" / "pepper"
+    pepper.unlink()
     ended = run("token", "list", cwd=tmp_path)
     assert ended.code == INCOMPLETE
-    assert "no pepper file" in ended.message
+    assert "no pepper file; restore it, or name it in TOKENGUARD_PEPPER_FILE" in ended.message
+    # What is advised works, and asking for a store where one is makes no pepper that none of its tokens is under.
+    assert "there is a store already" in run("store", "init", cwd=tmp_path).message
+    assert not pepper.exists()
+    (home / ".local" / "share" / "tokenguard" / "store.db").rename(tmp_path / "lost.db")
+    assert run("store", "init", cwd=tmp_path).code == CLEAN
 
 
 def test_the_store_can_be_elsewhere(tmp_path: Path, home: Path) -> None:
@@ -403,3 +459,21 @@ def test_a_token_has_expected_hours_of_its_own(tmp_path: Path) -> None:
     wrong = run("token", "create", "ci", "--expected-hours", "office hours", cwd=tmp_path)
     assert wrong.code == USAGE
     assert "mon-fri 8-18" in wrong.message
+
+
+def test_a_message_hides_tokens_of_the_users_own_rules(tmp_path: Path, home: Path) -> None:
+    """Click repeats what it does not understand."""
+    folder = home / ".config" / "tokenguard"
+    folder.mkdir(parents=True)
+    (folder / "own.yaml").write_text(OWN_FAMILY)
+    (folder / "config.yaml").write_text("rules: own.yaml\n")
+    hidden = secrets.token_hex(16)
+    body = f"acmedt_{secrets.token_hex(4)}_{hidden}"
+    token = body + plant.checksum(body)
+    ended = run("token", "list", "--stale", token, cwd=tmp_path)
+    assert ended.code == USAGE
+    assert "is not a span of time" in ended.err
+    assert body[:15] in ended.err
+    assert hidden not in ended.err
+    (folder / "own.yaml").write_text("rules: nonsense\n")
+    assert "own.yaml" in run("token", "list", cwd=tmp_path).message

@@ -38,7 +38,9 @@ def test_ones_own_newest_first_active_and_revoked(people: People, clock: TestClo
     assert names(responding, TokenFilter()) == ["for a test"]
     assert set("abc") < set(names(responding, TokenFilter(everyone=True)))
     assert names(responding, TokenFilter(owner=user.id)) == ["c", "b", "a", "for a test"]
-    assert names(responding, TokenFilter(owner="nobody@example.org")) == []
+    with pytest.raises(RefusedError) as refused:
+        responding.list_tokens(TokenFilter(owner="nobody@example.org"))
+    assert (refused.value.code, refused.value.pointers) == ("VALIDATION", ("/owner",))
 
 
 def test_others_tokens_need_the_right(people: People) -> None:

@@ -6,6 +6,7 @@ Whoever can read its file and its pepper is its admin; the audit names them as `
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,15 +24,22 @@ if TYPE_CHECKING:
     from tokenguard.store.store import Store
 
 STORE_VARIABLE = "TOKENGUARD_STORE_URL"
+_SCHEME = re.compile(r"[^/\\]{2,}:")
+"""What a URL begins with, or a user with a password; a drive's letter is one character."""
 
 
 def store_place(environ: Mapping[str, str]) -> str | Path:
     """The database's URL, or the path of its file.
 
     Raises:
-        UsageError: the environment names neither it nor a home.
+        UsageError: the environment names neither it nor a home; a URL without its slashes, which is not repeated.
     """
     if said := environ.get(STORE_VARIABLE):
+        if "://" not in said and _SCHEME.match(said):
+            raise UsageError(
+                f"{STORE_VARIABLE} is neither a path nor a URL",
+                remedy="write postgresql://…, sqlite:///…, or a path (./ before one with a colon)",
+            )
         return said if "://" in said else Path(said).expanduser()
     folder = data_folder(environ, sys.platform)
     if folder is None:
@@ -50,12 +58,12 @@ def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = 
     """The embedded store, on behalf of whoever runs this. `make`: one that is missing is made.
 
     Raises:
-        UsageError: there is none yet, or the extra for it is not installed.
-        StoreError: it is broken, too new, or its pepper cannot be read.
+        UsageError: the extra for it is not installed.
+        StoreError: there is none yet, it is broken, too new, or its pepper cannot be read.
     """
     place = store_place(environ)
     if not make and _is_missing(place):
-        raise UsageError(
+        raise StoreError(
             f"there is no token store yet ({place})",
             remedy="tokenguard token create makes one; for a server: tokenguard login --server URL",
         )
@@ -93,8 +101,8 @@ def _made(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user:
     """A new store with its local user; None where there is one now."""
     from tokenguard.store.initialise import initialise
 
-    peppers = make_peppers(environ)
     try:
+        peppers = make_peppers(environ)
         store, _ = initialise(place, peppers=peppers, ruleset=ruleset, by=f"local:{user}")
     except StoreError:
         if _is_missing(place):
@@ -107,10 +115,13 @@ def make_peppers(environ: Mapping[str, str]) -> Peppers:
     """The peppers of a new store: from the environment, else from a file, which is made where there is none.
 
     Raises:
-        StoreError: they cannot be read or made.
+        StoreError: they cannot be read or made, or there is a store already.
     """
+    from tokenguard.store.initialise import check_none
     from tokenguard.store.pepper import PEPPER_FILE_VARIABLE, PEPPER_VARIABLE, make_pepper_file, peppers_for
 
+    # A fresh pepper beside an older store would be taken for its own, and hide that that one is gone.
+    check_none(store_place(environ))
     named = environ.get(PEPPER_FILE_VARIABLE)
     file = Path(named) if named else pepper_file(environ)
     as_text = bool(environ.get(PEPPER_VARIABLE))

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from tokenguard.errors import RefusedError, UsageError
+from tokenguard.errors import RefusedError, UsageError, WholeTokenError
 from tokenguard.model.token import TokenFilter
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def reference(text: str, ruleset: RuleSet) -> Reference:
     """The token that `text` names.
 
     Raises:
-        UsageError: a whole token, or neither an id nor a visible prefix. A token is not repeated in the message.
+        WholeTokenError: a token itself, which the message does not repeat.
+        UsageError: neither an id nor a visible prefix.
     """
     if _ID.fullmatch(text):
         return Reference(id=text)
@@ -110,9 +111,9 @@ def _holds_token(text: str, ruleset: RuleSet) -> bool:
     return any(rule.regex.search(data) for rule in ruleset.rules)
 
 
-def _whole_token(text: str, family: Rule | None) -> UsageError:
+def _whole_token(text: str, family: Rule | None) -> WholeTokenError:
     shown = "" if family is None else f", here {text[: family.visible_prefix]}"
-    return UsageError(
+    return WholeTokenError(
         f"a whole token was given where its visible prefix or id belongs{shown}",
-        remedy="what is typed stays in the shell's history: rotate that token",
+        remedy="it is in the shell's history now, and every process could see it: rotate that token",
     )

@@ -66,8 +66,8 @@ def open_service(way: Approach, environ: Mapping[str, str], *, make: bool = Fals
     """The store, ready for calls; closed at the end. `make`: an embedded store that is missing is made.
 
     Raises:
-        UsageError: no login for the server, no embedded store yet, or the extra for it is not installed.
-        StoreError: the embedded store is broken or too new.
+        UsageError: no login for the server, or the extra for the embedded store is not installed.
+        StoreError: there is no embedded store yet, it is broken or too new.
     """
     server, token = way.access.server, way.access.token
     if server is None:

@@ -49,7 +49,10 @@ class Lifetime(click.ParamType["timedelta | str"]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta | str:
         """Text to a span, or `never`."""
-        return NEVER if value == NEVER else Span().convert(value, param, ctx)
+        span = NEVER if value == NEVER else Span().convert(value, param, ctx)
+        if not span:
+            self.fail(f"'{value}' is no time to live; give a span such as 12h, 30d or 2w, or {NEVER}.", param, ctx)
+        return span
 
 
 class Hours(click.ParamType[str]):

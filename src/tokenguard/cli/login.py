@@ -62,14 +62,16 @@ def _address(way: Approach) -> str:
 def _tried(address: str, secret: Secret) -> Identity:
     """Whose token it is; RefusedError where the server does not accept it."""
     from tokenguard.cli.main import complain
-    from tokenguard.errors import TokenguardError
+    from tokenguard.errors import RefusedError, TokenguardError, UsageError
     from tokenguard.respond.client import Client
 
     client = Client(address, secret)
     try:
         return client.whoami()
-    except TokenguardError:
+    except TokenguardError as error:
         complain("nothing was saved")
+        if isinstance(error, RefusedError) and error.code == "NOT_FOUND":
+            raise UsageError(f"{address}: no token store is at this address", remedy="is its path right?") from None
         raise
     finally:
         client.close()

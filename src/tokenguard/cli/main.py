@@ -11,12 +11,14 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from tokenguard.errors import TokenguardError, fault
+from tokenguard.errors import TokenguardError, WholeTokenError, fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import click
+
+    from tokenguard.model import RuleSet
 
 USAGE = 2
 INCOMPLETE = 3
@@ -84,10 +86,9 @@ def tell(message: str, before: str = "") -> None:
 
 def _guarded(message: str) -> str:
     """The message without secrets; without those in another writing too, where the engine can be loaded."""
-    from tokenguard.ruleset.assemble import load_builtin
     from tokenguard.scan.redact import Redactor
 
-    rules = load_builtin()
+    rules = _known_rules()
     message = Redactor(rules).guard(message)
     # That it cannot be loaded, or that memory ran out, may be what the message is about.
     with contextlib.suppress(ImportError, MemoryError, TokenguardError):
@@ -95,6 +96,18 @@ def _guarded(message: str) -> str:
 
         message = Concealer(rules).guard(message)
     return message
+
+
+def _known_rules() -> RuleSet:
+    """The built-in rules and the user's own, where these can be read: that they cannot may be what is told."""
+    with contextlib.suppress(TokenguardError, OSError):
+        from tokenguard.app.ruleset import rules_for
+        from tokenguard.app.sight import of_user
+
+        return rules_for(of_user(os.environ).settings({}))
+    from tokenguard.ruleset.assemble import load_builtin
+
+    return load_builtin()
 
 
 def abandon_output() -> None:
@@ -118,11 +131,26 @@ def _hook(arguments: Sequence[str]) -> int:
 
 
 def _click(arguments: Sequence[str]) -> int:
+    # These two name tokens: one in the place of its name they refuse themselves, and say more of it.
+    naming = arguments[0] in {"token", "revoke"} if arguments else False
+    refused = False
+    if not naming:
+        _warn_of_tokens(arguments)
+    try:
+        return _command(arguments)
+    except WholeTokenError:
+        refused = True
+        raise
+    finally:
+        if naming and not refused:
+            _warn_of_tokens(arguments)
+
+
+def _command(arguments: Sequence[str]) -> int:
     import click
 
     from tokenguard.cli.root import root
 
-    _warn_of_tokens(arguments)
     try:
         outcome = root.main(args=list(arguments), prog_name="tokenguard", standalone_mode=False)
     except click.exceptions.Exit as ended:
@@ -145,10 +173,9 @@ def _warn_of_tokens(arguments: Sequence[str]) -> None:
     """Who pastes a token as an argument has to know where it lies now, whatever the command does with it."""
     if max(map(len, arguments), default=0) < _SHORTEST_TOKEN or arguments[0] == "login":  # which names the line itself
         return
-    from tokenguard.ruleset.assemble import load_builtin
     from tokenguard.scan.redact import Redactor
 
-    clean = Redactor(load_builtin()).clean
+    clean = Redactor(_known_rules()).clean
     for argument in arguments:
         if (redacted := clean(argument)) != argument:
             complain(

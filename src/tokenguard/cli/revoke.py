@@ -24,7 +24,7 @@ from tokenguard.cli.main import complain
 from tokenguard.cli.service import given_token, way_of
 from tokenguard.cli.show import Screen
 from tokenguard.config.credentials import token_of
-from tokenguard.errors import UsageError
+from tokenguard.errors import UsageError, WholeTokenError
 from tokenguard.model import RuleSet, Secret
 from tokenguard.model.token import Outcome, TokenRecord
 from tokenguard.model.wire import to_json
@@ -143,7 +143,7 @@ def _of_prefix(planner: Planner, ruleset: RuleSet, text: str) -> Plan:
     token = Secret(os.fsencode(text))
     if (family := family_of(token, ruleset)) is not None:
         where = ", ".join(lines_with(token, ruleset, os.environ)) or _history_to_be(os.environ)
-        raise UsageError(
+        raise WholeTokenError(
             f"{text[: family.visible_prefix]}…: a whole token where its prefix belongs; it now lies in {where}",
             remedy="remove it there, and pipe the token instead: tokenguard revoke --token-stdin",
         )

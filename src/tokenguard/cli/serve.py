@@ -14,7 +14,7 @@ from tokenguard.app.embedded import extra_missing, pepper_file, store_place, use
 from tokenguard.cli.group import examples
 from tokenguard.cli.service import way_of
 from tokenguard.cli.sign_in_link import browser, link, show
-from tokenguard.errors import UsageError
+from tokenguard.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ def _store(config: Path | None, more: tuple[Path, ...]) -> Store:
 
     place = store_place(os.environ)
     if isinstance(place, Path) and not place.exists():
-        raise UsageError(f"there is no token store yet ({place})", remedy="make one: tokenguard store init")
+        raise StoreError(f"there is no token store yet ({place})", remedy="make one: tokenguard store init")
     ruleset = way_of(None, None, more).ruleset
     return Store.open(
         place,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,9 +91,39 @@ def connected(  # noqa: PLR0913 - the options of service_options, each by its na
         try:
             yield Connection(service, way, Screen(Concealer(way.ruleset)), as_json, named)
         except RefusedError as error:
-            if error.code != "UNAUTHORIZED":
-                raise
-            raise RefusedError(error.code, error.message, remedy=_which_token(way) or error.remedy) from None
+            raise _in_words(error, way) from None
+
+
+_TYPED = {
+    "name": "the name",
+    "family": "--family",
+    "scopes": "--scope",
+    "expires_in_days": "--expires-in",
+    "expires_at": "--expires-in",
+    "never_expires": "--expires-in never",
+    "owner": "--owner",
+    "grace_seconds": "--grace",
+    "permissions": "--permission",
+    "email": "the address",
+    "role": "--role",
+    "plan": "--plan",
+}
+"""What a field of the API is called by whoever types a command."""
+_FIELD = re.compile(r"/?([a-z_]+)(?:/[0-9]+)?:? ")
+
+
+def _in_words(error: RefusedError, way: Approach) -> RefusedError:
+    """A refusal as whoever typed the command reads it: by the names of its options, with what is to be done."""
+    message, remedy = error.message, error.remedy
+    if error.code == "UNAUTHORIZED":
+        remedy = _which_token(way) or remedy
+    elif error.code == "NOT_FOUND" and way.access.server is not None:
+        message = f"{message} (at {way.access.server.value})"
+    elif error.code == "VALIDATION" and (field := _FIELD.match(message)) and field[1] in _TYPED:
+        message = f"{_TYPED[field[1]]}: {message[field.end() :]}"
+    return RefusedError(
+        error.code, message, remedy=remedy, required=error.required, missing=error.missing, pointers=error.pointers
+    )
 
 
 def _which_token(way: Approach) -> str:

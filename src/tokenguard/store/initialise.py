@@ -20,7 +20,7 @@ from tokenguard.store.context import Context, context_for
 from tokenguard.store.engine import open_database
 from tokenguard.store.pepper import Peppers
 from tokenguard.store.roles import LOCAL_EMAIL
-from tokenguard.store.schema import migrate_in
+from tokenguard.store.schema import migrate_in, version_of
 from tokenguard.store.store import Store
 from tokenguard.store.tables import users as user_table
 from tokenguard.store.tokens import create_token
@@ -72,6 +72,23 @@ def initialise(  # noqa: PLR0913 - what a store is made of
         database.close()
         raise
     return Store(database, context), token
+
+
+def check_none(url: str | Path) -> None:
+    """Refuse to make a store where one is, before a pepper is made that none of its tokens was kept under.
+
+    Raises:
+        StoreError: there is one already, or the database cannot be read.
+    """
+    if isinstance(url, Path) and not url.exists():
+        return
+    database = open_database(url, create=True)
+    try:
+        with database.reading() as connection:
+            if version_of(connection) is not None:
+                _check_empty(connection, database.name)
+    finally:
+        database.close()
 
 
 def _check_empty(connection: Connection, name: str) -> None:

@@ -33,7 +33,7 @@ def _asked(policy: FamilyPolicy, new: NewToken, now: int) -> tuple[str, int | No
         return "/never_expires", None
     if new.expires_in_days is not None:
         if not 1 <= new.expires_in_days <= _MOST_DAYS:
-            raise invalid(f"is a number from 1 to {_MOST_DAYS}", "/expires_in_days")
+            raise invalid(f"is a number of days from 1 to {_MOST_DAYS}", "/expires_in_days")
         return "/expires_in_days", now + new.expires_in_days * DAY
     if new.expires_at is None:
         days = policy.default_lifetime_days

@@ -116,7 +116,11 @@ def read_pepper_file(path: Path) -> Peppers:
             status = os.fstat(file.fileno())
             data = file.read(_MAX_FILE + 1) if stat.S_ISREG(status.st_mode) else b""
     except FileNotFoundError:
-        raise StoreError(f"{path}: no pepper file", remedy="restore it, or make a new store: store init") from None
+        raise StoreError(
+            f"{path}: no pepper file",
+            remedy=f"restore it, or name it in {PEPPER_FILE_VARIABLE}; if it is lost, so are the store's tokens: move "
+            "the store away and make another one with tokenguard store init",
+        ) from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})", remedy="make it readable") from None
     if sys.platform != "win32" and status.st_mode & 0o077:

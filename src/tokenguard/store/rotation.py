@@ -23,7 +23,7 @@ from tokenguard.store.revocations import MOST_TARGETS, revoke
 from tokenguard.store.roles import granted
 from tokenguard.store.standing import standing
 from tokenguard.store.tables import tokens as token_table
-from tokenguard.store.tokens import check_held, created, family_of, visible
+from tokenguard.store.tokens import activate, check_held, created, family_of, visible
 from tokenguard.store.users import UserRow
 from tokenguard.store.words import invalid
 
@@ -85,7 +85,7 @@ def _check_mine(actor: Actor, old: TokenRow) -> None:
 def _successor(context: Context, old: TokenRow, owner: UserRow, now: int) -> Specification:
     family = family_of(context, old.family)
     if not owner.active:
-        raise RefusedError("CONFLICT", "the owner is deactivated")
+        raise RefusedError("CONFLICT", "the owner is deactivated", remedy=activate(owner))
     return Specification(
         family=family,
         owner_id=owner.id,

@@ -74,7 +74,7 @@ def _owner_id(connection: Connection, actor: Actor, new: NewToken) -> str:
 
 def _specified(context: Context, actor: Actor, owner: UserRow, new: NewToken) -> Specification:
     if not owner.active:
-        raise RefusedError("CONFLICT", "the owner is deactivated", pointers=("/owner",))
+        raise RefusedError("CONFLICT", "the owner is deactivated", remedy=activate(owner), pointers=("/owner",))
     family = family_of(context, new.family)
     now = context.now()
     return Specification(
@@ -94,6 +94,11 @@ def _hours(text: str | None) -> ExpectedHours | None:
         return None if text is None else read_hours(text)
     except ValueError as error:
         raise invalid(str(error), "/expected_hours") from None
+
+
+def activate(owner: UserRow) -> str:
+    """What helps where an owner is deactivated."""
+    return f"an admin undoes that: tokenguard user change {owner.email} --activate"
 
 
 def family_of(context: Context, family: str | None) -> Family:
