@@ -156,6 +156,16 @@ def test_a_third_provider_takes_no_python(home: Path, leaky: Path, tmp_path: Pat
         assert outcomes(done) == ["revoked"]
         assert statuses(scan(leaky, "--verify", environ=environ)) == {token[:9]: "revoked"}
         missing = scan(leaky, "--verify")
+        operator = home / "operator"
+        operator.write_text(acme.operator)
+        operator.chmod(0o644)
+        where = f"{{api: provider, url: '{web.url}', token_file: '{operator}'}}"
+        configured(home, f"rules: [{rules}]\nissuers:\n  acme-key: {where}\n")
+        read_by_others = scan(leaky, "--verify")
+        operator.chmod(0o600)
+        assert statuses(scan(leaky, "--verify")) == {token[:9]: "revoked"}
+    assert read_by_others.code == USAGE
+    assert "operator: others may read the token in it; chmod 600 it" in read_by_others.err
     assert not acme.live(token)
     assert missing.code == USAGE
     assert "ACME_OPERATOR is not set" in missing.err

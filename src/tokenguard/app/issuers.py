@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from tokenguard.app.embedded import store_place
 from tokenguard.app.token_service import Approach, approach, open_service
 from tokenguard.config.credentials import token_of
-from tokenguard.config.file import read_bounded
+from tokenguard.config.file import check_private, read_bounded
 from tokenguard.config.issuers import IssuerKind, IssuerSetting
 from tokenguard.config.web_address import web_address
 from tokenguard.errors import ConfigError, OperationError, UsageError
@@ -160,4 +160,5 @@ class _Choice:
             raise ConfigError(
                 f"{setting.where}: token_file: {name}: no such file", remedy="make it, readable to you alone"
             )
+        check_private(setting.token_file, "the token in it", "chmod 600 it")
         return token_of(data.decode("utf-8", "replace").strip(), name)

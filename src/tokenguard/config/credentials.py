@@ -155,13 +155,12 @@ def read_logins(path: Path) -> Logins:
     Raises:
         ConfigError: it cannot be read, is no login file, or others than its owner may read it.
     """
-    from tokenguard.config.file import read_bounded
+    from tokenguard.config.file import check_private, read_bounded
 
     data = read_bounded(path, _MAX_BYTES, name=str(path), follow=True)
     if data is None:
         return Logins()
-    if sys.platform != "win32" and path.stat().st_mode & 0o077:
-        raise ConfigError(f"{path}: others may read the tokens in it", remedy=f"chmod 600 it, or remove it: rm {path}")
+    check_private(path, "the tokens in it", f"chmod 600 it, or remove it: rm {path}")
     return _parsed(data, path)
 
 
