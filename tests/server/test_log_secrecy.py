@@ -6,6 +6,7 @@ import asyncio
 import io
 import json
 import logging
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -54,6 +55,29 @@ def test_no_token_in_messages_arguments_and_exceptions(rule: str) -> None:
     assert lines[-1]["error"][0] == "ValueError"
     assert "KeyError" in lines[-1]["error"]
     assert any("test_log_secrecy.py" in place for place in lines[-1]["error"])
+
+
+def test_what_ends_a_thread_is_logged_like_everything_else(capfd: pytest.CaptureFixture[str]) -> None:
+    token = plant.token(plant.BINBOI_ACCESS)
+
+    def fail() -> None:
+        raise LookupError(token)
+
+    def log(_: logging.Logger) -> None:
+        thread = threading.Thread(target=fail, name="relay")
+        thread.start()
+        thread.join()
+
+    (line,) = _logged(log)
+    assert line["event"] == "a fault of ours ended the thread relay"
+    assert line["error"][0] == "LookupError"
+    assert token not in json.dumps(line)
+    assert capfd.readouterr().err == ""
+
+
+def test_whoever_logs_wrongly_is_not_stopped_by_it() -> None:
+    lines = _logged(lambda logger: logger.warning("given %(name)s", {"another": "a value"}))
+    assert [line["event"] for line in lines] == ["given %(name)s"]
 
 
 def plant_shown(token: str) -> int:

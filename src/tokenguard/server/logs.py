@@ -10,6 +10,7 @@ import asyncio
 import json
 import logging
 import re
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from tokenguard.model.rule import RuleSet
 from tokenguard.store.texts import TokenSieve, families
 
 LOGGER = "tokenguard.server"
+
+_log = logging.getLogger(LOGGER)
 
 _LONGEST = 4096
 _ENCODINGS = 4
@@ -63,7 +66,7 @@ class TokenFilter(logging.Filter):
         """Never drops a record."""
         try:
             message = record.getMessage()
-        except (TypeError, ValueError):
+        except Exception:  # noqa: BLE001 - else it would be raised in whoever logs
             # A broken format is a fault of whoever logs, and its arguments are not to be shown for it.
             message = str(record.msg)
         record.msg, record.args = self._clean(message), None
@@ -113,7 +116,10 @@ def _moment(seconds: float) -> str:
 
 @contextmanager
 def logging_to(stream: TextIO, scrubber: Scrubber) -> Iterator[None]:
-    """All logging of the process, that of every library too, goes to `stream` as long as this lasts."""
+    """All logging of the process, that of every library too, goes to `stream` as long as this lasts.
+
+    So does what ends a thread, which Python would write to standard error with all that the exception says.
+    """
     handler = logging.StreamHandler(stream)
     handler.setFormatter(JsonFormatter())
     handler.addFilter(TokenFilter(scrubber))
@@ -126,13 +132,20 @@ def logging_to(stream: TextIO, scrubber: Scrubber) -> Iterator[None]:
     levels = [logger.level for logger in quiet]
     for logger in quiet:
         logger.setLevel(logging.WARNING)
+    hook, threading.excepthook = threading.excepthook, _thread_ended
     try:
         yield
     finally:
+        threading.excepthook = hook
         root.handlers[:] = before
         root.setLevel(level)
         for logger, was in zip(quiet, levels, strict=True):
             logger.setLevel(was)
+
+
+def _thread_ended(ended: threading.ExceptHookArgs) -> None:
+    name = ended.thread.name if ended.thread else "unknown"
+    _log.error("a fault of ours ended the thread %s", name, exc_info=ended.exc_value)
 
 
 class AccessLog:
