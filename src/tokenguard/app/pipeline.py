@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from tokenguard.model import Blob, Match, Skipped
     from tokenguard.scan.engine import Scratch
 
-_MEMBER_WINDOW = 1 << 20
-
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
@@ -32,6 +30,7 @@ class BlobScanner:
         """`window`: bytes of a blob that are searched at once, at least twice the margin between windows."""
         self.detector = detector
         self.scratch: Scratch = detector.scratch()
+        self._window = window
         self._buffers = [bytearray(window)]
         self._view = memoryview(self._buffers[0])
 
@@ -57,7 +56,7 @@ class BlobScanner:
         return Scanned(tuple(task.matches), tuple(task.skipped), task.size)
 
     def buffer(self, depth: int) -> bytearray:
-        """The window of that depth of containers."""
+        """The window of that depth of containers: as large, since what fits one is not searched for its parts."""
         while len(self._buffers) <= depth:
-            self._buffers.append(bytearray(_MEMBER_WINDOW))
+            self._buffers.append(bytearray(self._window))
         return self._buffers[depth]
