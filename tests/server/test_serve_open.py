@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 import requests
 
 from server.process import make_store, served
@@ -61,3 +64,14 @@ def test_the_link_signs_its_admin_in_once(tmp_path: Path) -> None:
         assert server.stop() == 0
         assert code not in server.log_file.read_text()
     assert not list(temporary.glob("tokenguard-*"))
+
+
+@pytest.mark.parametrize(("program", "windows"), [("www-browser", False), ("w3m", False), ("xdg-open", True)])
+def test_a_browser_for_the_terminal_does_not_take_the_terminal(tmp_path: Path, program: str, *, windows: bool) -> None:
+    place = tmp_path / program
+    place.write_text("#!/bin/sh\n")
+    place.chmod(0o755)
+    ask = "from tokenguard.cli.sign_in_link import has_window; print(has_window())"
+    environ = {"PATH": str(tmp_path), "TERM": "xterm"} | ({"DISPLAY": ":9"} if windows else {})
+    told = subprocess.run([sys.executable, "-c", ask], env=environ, capture_output=True, text=True, check=True)
+    assert told.stdout == f"{windows}\n"

@@ -59,12 +59,31 @@ def browser() -> Iterator[Callable[[str], None]]:
             encoding="utf-8",
         )
         _hide_secrets()
-        threading.Thread(target=webbrowser.open, args=(page.as_uri(),), name="tokenguard-browser", daemon=True).start()
+        threading.Thread(target=_shown, args=(page.as_uri(),), name="tokenguard-browser", daemon=True).start()
 
     try:
         yield open_address
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _shown(address: str) -> None:
+    """Open it where there is a window for it, or in what the user named."""
+    if "BROWSER" in os.environ or has_window():
+        webbrowser.open(address)
+
+
+def has_window() -> bool:
+    """Whether the browser that would open has a window of its own.
+
+    One for the terminal would take the terminal from the server, which goes on writing there; and it runs no script.
+    """
+    try:
+        found = webbrowser.get()
+    except webbrowser.Error:
+        return False
+    # The two kinds that the standard library starts in the terminal; no other is exactly of one of them.
+    return type(found).__name__ not in {"GenericBrowser", "Elinks"}
 
 
 def _hide_secrets() -> None:
