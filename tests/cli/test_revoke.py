@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import plant
 from cli.program import CLEAN, COMMAND, FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, hidden, run
 from cli.served import served, text_of
 from git_repository import RepositoryBuilder
@@ -561,3 +565,40 @@ def test_a_pushed_token_dies_in_the_hook(binboi: Binboi, tmp_path: Path) -> None
     assert pushed.returncode != 0
     assert "Revocations (1)" in pushed.stderr, pushed.stderr
     assert not binboi.live(token)
+
+
+@pytest.mark.usefixtures("provider")
+def test_what_nobody_can_finish_is_given_up_by_its_number(binboi: Binboi, tmp_path: Path, home: Path) -> None:
+    for name in ("a.env", "b.env"):
+        (tmp_path / name).write_text(binboi.issue(BINBOI))
+    binboi.fault = reply({"error": "later"}, 503)
+    assert run("scan", "files", ".", "--revoke", "--yes", cwd=tmp_path).code == INCOMPLETE
+    binboi.fault = None
+    for name in ("a.env", "b.env"):
+        (tmp_path / name).unlink()
+    pending = results(run("revoke", "--resume", "--json", cwd=home))
+    numbers = [each["number"] for each in pending]
+    assert f"needs the token (number {numbers[0]})" in run("revoke", "--resume", cwd=home).out
+    for options, why in (
+        (("--dismiss", str(numbers[0])), "--dismiss: why?"),
+        (("--dismiss", "77", "--reason", "x"), "no pending revocation has the number 77; pending are: "),
+        (("--dismiss", str(numbers[0]), "--dismiss", "77", "--reason", "x"), "has the number 77"),
+        (("--dismiss", str(numbers[0]), "--resume", "--reason", "x"), "--resume and --dismiss"),
+    ):
+        refused = run("revoke", *options, cwd=home)
+        assert refused.code == USAGE
+        assert why in refused.message
+    secret = plant.token(BINBOI)
+    done = run("revoke", "--dismiss", str(numbers[0]), "--reason", f"its account is closed, {secret}", cwd=home)
+    assert done.code == DEAD
+    assert done.out == f"{numbers[0]}: {pending[0]['token']} at {pending[0]['issuer']}: dismissed; it may live on\n"
+    assert [each["number"] for each in results(run("revoke", "--resume", "--json", cwd=home))] == numbers[1:]
+    assert secret not in written(home)
+    with closing(sqlite3.connect(home / ".local" / "state" / "tokenguard" / "revocations.db")) as journal:
+        (outcome, note), *_ = journal.execute("SELECT outcome, note FROM revocations WHERE number = ?", numbers[:1])
+    assert outcome == "dismissed"
+    assert re.fullmatch(r"dismissed by \w+: its account is closed, .*…", note)
+    assert run("revoke", "--dismiss", str(numbers[1]), "--reason", "likewise", "--json", cwd=home).report == {
+        "dismissed": [{"number": numbers[1], "token": pending[1]["token"], "issuer": pending[1]["issuer"]}]
+    }
+    assert run("revoke", "--resume", cwd=home).out == "nothing to revoke\n"

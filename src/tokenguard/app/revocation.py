@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from tokenguard.app.embedded import user_name
 from tokenguard.app.respond import Responder, journal_path
 from tokenguard.app.typed import family_of
 from tokenguard.errors import UsageError
@@ -13,7 +14,7 @@ from tokenguard.model.rule import Rule, RuleSet
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import Outcome
 from tokenguard.respond.intent import Intent
-from tokenguard.respond.journal import Journal, pending_in
+from tokenguard.respond.journal import Entry, Journal, pending_in
 from tokenguard.respond.policy import Action, Policy
 from tokenguard.respond.revoke import Settled, preview, resume, revoke
 
@@ -181,6 +182,25 @@ def finish_pending(responder: Responder, environ: Mapping[str, str]) -> Done:
     with Journal(path) as journal:
         settled = tuple(resume(journal, responder.route))
     return Done(dry_run=False, settled=settled, shown=tuple(shown_name(each.intent) for each in settled))
+
+
+def dismiss(numbers: Sequence[int], reason: str, environ: Mapping[str, str]) -> tuple[Entry, ...]:
+    """Give up what is pending under these numbers; it is kept who did, and why.
+
+    Raises:
+        UsageError: one of them is not pending; nothing is given up.
+        JournalError: the journal cannot be used.
+    """
+    path = journal_path(environ)
+    pending = {entry.number: entry for entry in pending_in(path)}
+    unknown = [number for number in numbers if number not in pending]
+    if unknown:
+        known = ", ".join(map(str, pending)) or "none"
+        raise UsageError(f"no pending revocation has the number {unknown[0]}", remedy=f"pending are: {known}")
+    entries = tuple(pending[number] for number in dict.fromkeys(numbers))
+    with Journal(path) as journal:
+        journal.dismiss(entries, f"dismissed by {user_name(environ)}: {reason}")
+    return entries
 
 
 def shown_name(intent: Intent) -> str:

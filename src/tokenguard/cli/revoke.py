@@ -19,6 +19,7 @@ from tokenguard.app.sight import of_user
 from tokenguard.app.token_reference import reference
 from tokenguard.app.token_service import Approach
 from tokenguard.app.typed import family_of, lines_with
+from tokenguard.cli.dismiss import dismissed
 from tokenguard.cli.group import examples
 from tokenguard.cli.main import complain
 from tokenguard.cli.service import given_token, way_of
@@ -45,6 +46,7 @@ _STDIN = 1 << 20
         "tokenguard revoke --report report.json --yes",
         "pbpaste | tokenguard revoke --token-stdin --yes --reason 'seen in a ticket'",
         "tokenguard revoke --resume",
+        "tokenguard revoke --dismiss 3 --reason 'its account was closed'",
     )
 )
 @click.argument("prefix", required=False)
@@ -53,6 +55,13 @@ _STDIN = 1 << 20
 @click.option("--token-stdin", is_flag=True, help="The tokens on standard input, one a line.")
 @click.option("--report", metavar="FILE", help="Everything that a report (json, jsonl) found; '-': standard input.")
 @click.option("--resume", is_flag=True, help="Finish what was asked for before and is not known to be done.")
+@click.option(
+    "--dismiss",
+    type=click.IntRange(min=1),
+    multiple=True,
+    metavar="NUMBER",
+    help="Give up what --resume cannot finish; needs --reason. Nothing is revoked by it. Repeatable.",
+)
 @click.option("--by-prefix", is_flag=True, help="With --report: its prefixes count too. Only for a report you trust.")
 @click.option("--root", metavar="FOLDER", help="With --report: where its paths start (default: here).")
 @click.option(
@@ -78,9 +87,12 @@ def revoke(**given: Any) -> int:
     """
     _check(given)
     way = way_of(given["server"], None if given["token"] is None else given_token(given["token"]), given["rules"])
-    settings = of_user(os.environ).settings({"rules": given["rules"]})
     concealer = Concealer(way.ruleset)
     reason = concealer.clean(given["reason"] or DEFAULT_REASON)
+    if given["dismiss"]:
+        dismissed(given["dismiss"], reason, os.environ, Screen(concealer), as_json=given["as_json"])
+        return ALL_DEAD
+    settings = of_user(os.environ).settings({"rules": given["rules"]})
     with issuers_for(way.ruleset, settings.issuers, os.environ, way=way) as issuers:
         responder = Responder(issuers, way.ruleset, os.environ)
         if given["resume"]:
@@ -101,6 +113,7 @@ _ONE_OF = {
     "token_stdin": "--token-stdin",
     "report": "--report",
     "resume": "--resume",
+    "dismiss": "--dismiss",
 }
 _BELONGS = {"by_prefix": "report", "root": "report", "policy": "report", "all_matching": "prefix"}
 
@@ -116,6 +129,8 @@ def _check(given: dict[str, Any]) -> None:
             raise UsageError(f"--{option.replace('_', '-')} belongs to {_ONE_OF[needs]}", remedy="leave it out")
     if given["token"] == "-" and (given["token_stdin"] or given["report"] == "-"):  # noqa: S105 - an option's value
         raise UsageError("two things from standard input", remedy="sign in with TOKENGUARD_TOKEN or tokenguard login")
+    if given["dismiss"] and not (given["reason"] or "").strip():
+        raise UsageError("--dismiss: why?", remedy="say so with --reason; the journal keeps it")
     if len(given["reason"] or "") > _LONGEST_REASON:
         raise UsageError(f"--reason: longer than {_LONGEST_REASON} characters", remedy="make it shorter")
 
@@ -202,6 +217,7 @@ def _rows(done: Done) -> Iterator[Sequence[str]]:
     yield "OUTCOME", "TOKEN", "RULE", "ISSUER", "DETAIL"
     for each, shown in zip(done.settled, done.shown, strict=True):
         detail = each.detail or (each.token.name if each.token is not None else "")
+        detail += f" (number {each.number})" if each.number else ""
         yield _words(each, dry_run=done.dry_run), shown, each.intent.rule_id or "-", each.intent.issuer, detail
 
 
@@ -262,6 +278,7 @@ def _document(done: Done) -> dict[str, Any]:
                 "outcome": each.outcome.value,
                 "at": rfc3339(each.at),
                 "detail": each.detail,
+                "number": each.number or None,
                 "record": None if each.token is None else to_json(each.token),
                 "candidates": [to_json(record) for record in each.candidates],
             }

@@ -24,6 +24,8 @@ from tokenguard.report.place import spread
 from tokenguard.respond.intent import Intent
 
 FILE = "revocations.db"
+DISMISSED = "dismissed"
+"""What stands in the place of an outcome where a person gave up."""
 
 _VERSION = 1
 _PATIENCE = 30
@@ -173,6 +175,19 @@ class Journal:
             self._database.executemany(
                 "UPDATE revocations SET note = ? WHERE number = ? AND closed_at IS NULL",
                 [(each.note, each.entry.number) for each in open_still],
+            )
+
+    def dismiss(self, entries: Sequence[Entry], note: str) -> None:
+        """Close entries that nobody can finish; `note`: by whom and why, which is kept beside what was intended.
+
+        Raises:
+            JournalError: none of them is closed.
+        """
+        rows = [(_now(), DISMISSED, note, each.number) for each in entries]
+        with self._faults(), self._transaction():
+            self._database.executemany(
+                "UPDATE revocations SET closed_at = ?, outcome = ?, note = ? WHERE number = ? AND closed_at IS NULL",
+                rows,
             )
 
     def pending(self) -> tuple[Entry, ...]:

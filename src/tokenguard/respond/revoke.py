@@ -34,6 +34,8 @@ class Settled:
     detail: str = ""
     unrecorded: str = ""
     """Why the outcome is not in the journal; empty: it is."""
+    number: int = 0
+    """Its number in the journal, where it stands open there."""
 
 
 def preview(intents: Sequence[Intent], route: Route) -> list[Settled]:
@@ -88,7 +90,11 @@ def _finish(entries: Sequence[Entry], route: Route, journal: Journal) -> list[Se
             settled.update(_recorded(done, entries, journal))
     except KeyboardInterrupt:
         pass
-    return [settled.get(index) or _unreached(entry.intent, _INTERRUPTED) for index, entry in enumerate(entries)]
+    known = (settled.get(index) or _unreached(each.intent, _INTERRUPTED) for index, each in enumerate(entries))
+    return [
+        replace(each, number=entry.number) if each.outcome is Outcome.UNREACHABLE else each
+        for each, entry in zip(known, entries, strict=True)
+    ]
 
 
 def _recorded(done: dict[int, Settled], entries: Sequence[Entry], journal: Journal) -> dict[int, Settled]:
