@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING
 
 import plant
 from cli.program import CLEAN, USAGE, run
-from cli.served import ADMIN, served
+from cli.served import ADMIN, served, text_of
 from tokenguard.app.token_service import approach, open_service
-from tokenguard.model.token import LeakPlace, NewToken, Target
+from tokenguard.model.token import AuditFilter, LeakPlace, NewToken, Target
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,21 @@ def test_of_nothing(tmp_path: Path) -> None:
     run("token", "create", "x", cwd=tmp_path)
     ended = run("token", "history", "tok_0123", cwd=tmp_path)
     assert (ended.code, ended.out) == (USAGE, "")
+
+
+def test_from_where_a_bait_was_touched(tmp_path: Path) -> None:
+    with served(tmp_path) as server:
+        made = server.service.create_token(NewToken("bait", honeytoken=True))
+        assert made.token is not None
+        of_thief = {"TOKENGUARD_SERVER": server.url, "TOKENGUARD_TOKEN": text_of(made.token)}
+        assert run("whoami", cwd=tmp_path, environ=of_thief).code == USAGE
+        until = time.monotonic() + 30
+        while len(server.service.audit(AuditFilter(token=made.record.id)).events) < 2:
+            assert time.monotonic() < until
+            time.sleep(0.01)  # the alarm is written beside the answer; there is a deadline
+        environ = of_thief | {"TOKENGUARD_TOKEN": server.admin}
+        rows = run("token", "history", made.record.id, cwd=tmp_path, environ=environ).out.splitlines()
+    assert "from 127.0.0.1, tokenguard/" in rows[-1]
 
 
 def test_on_a_server_people_have_addresses(tmp_path: Path) -> None:

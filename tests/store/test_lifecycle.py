@@ -258,6 +258,17 @@ def test_a_bait_that_is_shown_to_a_service_rings(shop: Shop) -> None:
     assert shop.actions(token_id) == ["token.created", "honeytoken.used"]
 
 
+def test_a_service_that_is_shown_a_bait_rings_beside_who_used_it(shop: Shop) -> None:
+    _, bait = shop.token(honeytoken=True)
+    service = shop.people.token(shop.people.user("svc", role="service"), "tokens.introspect")
+    store = shop.people.store
+    store.authenticate(bait, address="192.0.2.50", agent="curl/8")
+    for _ in range(3):
+        store.introspect(service, token=bait, address="192.0.2.50", agent="gateway")
+    store.flush_uses()
+    assert [each.get("shown_to_a_service", False) for each in shop.told("honeytoken.used")] == [False, True]
+
+
 def test_whoever_holds_a_bait_sets_it_off_and_cannot_switch_it_off(shop: Shop) -> None:
     people, store = shop.people, shop.people.store
     token_id, bait = shop.token(honeytoken=True)

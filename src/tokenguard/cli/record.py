@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tokenguard.app.token_history import History
-    from tokenguard.model.token import Identity, LeakPlace, Role, TokenRecord, User
+    from tokenguard.model.token import AuditEvent, Identity, LeakPlace, Role, TokenRecord, User
 
 NONE = "-"
 _COMMIT = 12
@@ -79,10 +79,7 @@ def _relatives(record: TokenRecord) -> Iterable[tuple[str, str | None]]:
 
 def history_table(past: History) -> list[Sequence[str]]:
     """What happened to a token, one event or sighting a row under a header, in the order of time."""
-    events = (
-        (event.at, event.action, _who(event.actor, event.actor_email), str(event.detail.get("reason") or NONE))
-        for event in past.events
-    )
+    events = ((event.at, event.action, _who(event.actor, event.actor_email), _why(event)) for event in past.events)
     seen = (
         (each.reported_at, "leak seen", _who(each.reported_by, each.reported_by_email), _place(each.place))
         for leak in past.leaks
@@ -96,6 +93,13 @@ def history_table(past: History) -> list[Sequence[str]]:
 def _who(name: str, email: str | None) -> str:
     """Who did something: a user by their address, with the id that tells them apart for certain."""
     return f"{email} ({name})" if email else name
+
+
+def _why(event: AuditEvent) -> str:
+    """The reason; of the touch of a bait, from where it came and with what, which is all that is known of it."""
+    if event.action == "honeytoken.used":
+        return ", ".join(filter(None, (f"from {event.address or 'an unknown address'}", event.agent)))
+    return str(event.detail.get("reason") or NONE)
 
 
 def _place(place: LeakPlace) -> str:

@@ -100,7 +100,7 @@ class UsageLog:
         service, whose address it is.
         """
         with self._lock:
-            if not self._is_news(token_id, at, "" if shown else address or ""):
+            if not self._is_news(token_id, at, f"service {address}" if shown else address or ""):
                 return
             caller = Actor(name="anyone", rights=frozenset(), address=address, agent=agent)
             self._to_tell.append(_Touched(token_id, at, caller, shown))
@@ -109,10 +109,10 @@ class UsageLog:
             self._start()
 
     def _is_news(self, token_id: str, at: int, address: str) -> bool:
-        """Whether that is worth an alarm of its own: a flood of addresses is not, nor where one is not known."""
+        """Whether that is worth an alarm of its own: a flood of addresses is not."""
         lately = {each: told for each, told in self._sprung.get(token_id, {}).items() if at - told < MINUTE}
         self._sprung[token_id] = lately
-        if address in lately or len(lately) >= _MOST_ALARMS or (lately and not address):
+        if address in lately or len(lately) >= _MOST_ALARMS:
             return False
         lately[address] = at
         return True
