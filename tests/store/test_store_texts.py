@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -35,6 +36,24 @@ def test_a_token_that_lacks_a_character_is_cut_too(family: str, fresh_token: Cal
     token = fresh_token(family)
     assert token[: rule.visible_prefix + 1] not in TokenSieve(_RULES).kept(token[:-1], 200)
     assert token[: rule.visible_prefix + 1] not in TokenSieve(_RULES).kept(token + "a", 200)
+
+
+@pytest.mark.parametrize("family", _FAMILIES)
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_percent_encoded_token_is_one(family: str, times: int, fresh_token: Callable[[str], str]) -> None:
+    rule = _RULES.by_id(family)
+    assert rule is not None
+    token, sieve = fresh_token(family), TokenSieve(_RULES)
+    whole = "".join(f"%{ord(each):02x}" for each in token)
+    for encoded in (token.replace("_", "%5F"), whole):
+        for _ in range(times - 1):
+            encoded = quote(encoded)  # noqa: PLW2901 - again
+        text = f"https://example.org/a%20b?t={encoded}&c=d"
+        assert sieve.holds_token(text)
+        kept = sieve.kept(text, 2000)
+        assert sieve.kept(kept, 2000) == kept
+        assert kept == f"https://example.org/a b?t={token[: rule.visible_prefix]}…&c=d"
+    assert sieve.kept("https://example.org/a%20b?t=%5F", 200) == "https://example.org/a%20b?t=%5F"
 
 
 def test_a_token_is_not_cut_in_two_by_the_limit(fresh_token: Callable[[str], str]) -> None:

@@ -17,17 +17,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, TextIO
-from urllib.parse import unquote
 
 from tokenguard.model.rule import RuleSet
-from tokenguard.store.texts import TokenSieve, families
+from tokenguard.store.texts import TokenSieve, families, spelled_out
 
 LOGGER = "tokenguard.server"
 
 _log = logging.getLogger(LOGGER)
 
 _LONGEST = 4096
-_ENCODINGS = 4
 _FRAMES = 12
 _PLAIN = re.compile(r"[\w/.~:@-]*", re.ASCII)
 
@@ -42,17 +40,10 @@ class Scrubber:
     def clean(self, text: str) -> str:
         """`text` on one line; of a token, and of what begins like one, only the visible prefix."""
         text = text[: 2 * _LONGEST]
-        if "%" in text and self._begins.search(unquoted := _unquote(text)):
-            text = unquoted
+        if "%" in text and self._begins.search(plain := spelled_out(text)):
+            text = plain
         # Most texts hold none, and looking for how one begins is all that they cost.
         return self._sieve.kept(text, _LONGEST) if self._begins.search(text) else text
-
-
-def _unquote(text: str) -> str:
-    """Percent-encoding undone, again where it was done again."""
-    for _ in range(_ENCODINGS):
-        text = unquote(text)
-    return text
 
 
 class TokenFilter(logging.Filter):

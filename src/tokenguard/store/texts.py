@@ -1,6 +1,7 @@
 """Texts that others wrote (reasons, addresses of pages, paths) before they are stored: bounded, one line, no token.
 
-What is searched for are the families' patterns. How a text is escaped is for whoever shows it.
+What is searched for are the families' patterns, also in what is percent-encoded, as paths and URLs are. How a text is
+escaped is for whoever shows it.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from hashlib import sha256
+from urllib.parse import unquote
 
 from tokenguard.model.rule import Rule, RuleSet
 
@@ -15,6 +17,8 @@ ELLIPSIS = "…"
 
 _READ = 100_000
 """Characters of a text that are looked at. Far more than any that is kept: where it is cut, nothing is kept."""
+_ENCODINGS = 4
+"""How often a text may have been percent-encoded."""
 
 
 def tidy(text: str, limit: int) -> str:
@@ -35,6 +39,15 @@ def is_whole(rule: Rule, value: bytes) -> bool:
     return rule.regex.fullmatch(value) is not None
 
 
+def spelled_out(text: str) -> str:
+    """Percent-encoding undone, again where it was done again."""
+    for _ in range(_ENCODINGS):
+        if "%" not in text:
+            break
+        text = unquote(text)
+    return text
+
+
 class TokenSieve:
     """Finds the tokens of families in texts."""
 
@@ -43,12 +56,21 @@ class TokenSieve:
 
     def holds_token(self, text: str) -> bool:
         """Whether a token stands in it. Published samples do not count."""
-        data = _encoded(text)
+        written = (text, spelled_out(text)) if "%" in text else (text,)
+        return any(map(self._holds, map(_encoded, written)))
+
+    def _holds(self, data: bytes) -> bool:
         return any(next(self._spans(rule, data), None) for rule in self._families if _begins(rule, data))
 
     def kept(self, text: str, limit: int) -> str:
-        """`text` as it may be stored: tidy, and of each token, or what begins like one, only the visible prefix."""
+        """`text` as it may be stored: tidy, and of each token, or what begins like one, only the visible prefix.
+
+        Where one is percent-encoded, the whole text is spelled out.
+        """
         data = _encoded(text[:_READ])
+        if "%" in text:
+            plain = _encoded(spelled_out(text[:_READ]))
+            data = plain if any(_begins(rule, plain) for rule in self._families) else data
         for rule in self._families:
             if _begins(rule, data):
                 data = _cut(_without(data, rule, tuple(self._spans(rule, data))), rule)
