@@ -123,6 +123,17 @@ def test_metrics_are_not_for_those_behind_a_proxy_that_was_not_named(tmp_path: P
         assert api.ask("GET", "/metrics", token=None, headers={header: "127.0.0.1"}).status_code == 401
 
 
+def test_metrics_are_not_for_a_page_whose_name_leads_here(tmp_path: Path) -> None:
+    with _limited(tmp_path / "store.db", tmp_path) as api:
+        for host, status in {
+            "rebound.example:80": 401,
+            "localhost": 200,
+            "LOCALHOST:1": 200,
+            "[::1]:1": 200,
+        }.items():
+            assert api.ask("GET", "/metrics", token=None, headers={"Host": host}).status_code == status
+
+
 def test_metrics_are_for_this_machine_or_a_token(tmp_path: Path) -> None:
     with _limited(tmp_path / "store.db", tmp_path, proxies=1) as api:
         token = new_token(api.store)

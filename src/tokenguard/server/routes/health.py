@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import re
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
+from tokenguard.config.web_address import is_loopback_name
 from tokenguard.server.address import is_loopback
 from tokenguard.server.admission import Admission
 from tokenguard.server.answers import HealthAnswer, answer
+from tokenguard.server.body import header
 from tokenguard.server.metrics import MEDIA_TYPE
 from tokenguard.server.openapi import exactly
+
+if TYPE_CHECKING:
+    from starlette.types import Scope
 
 router = APIRouter(tags=["health"])
 
 _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 """What proxies add to a request."""
+_PORT = re.compile(r":[0-9]*\Z")
 
 
 @router.get("/healthz", response_model=HealthAnswer)
@@ -40,8 +49,18 @@ def ready(request: Request) -> Response:
 def metrics(request: Request) -> Response:
     """Give what was counted, to this machine or to whoever has a live token."""
     admission: Admission = request.app.state.admission
-    # A proxy that nobody told us of hands on the whole world from this machine's own address.
-    handed_on = not admission.settings.behind_proxy and not _FORWARDED.isdisjoint(request.scope["fields"])
-    if handed_on or not is_loopback(request.scope["address"]):
+    if not _is_from_here(request.scope, proxies=admission.settings.behind_proxy):
         admission.bearer(request.scope)
     return Response(admission.metrics.text(), media_type=MEDIA_TYPE)
+
+
+def _is_from_here(scope: Scope, *, proxies: int) -> bool:
+    """Whether a program of this machine asks, for itself.
+
+    A proxy that nobody told us of hands on the whole world from this machine's own address; and so does a browser here,
+    for a page that had its own name resolved to this machine (DNS rebinding).
+    """
+    if not proxies and not _FORWARDED.isdisjoint(scope["fields"]):
+        return False
+    asked = (header(scope, b"host") or b"localhost").decode("latin-1")
+    return is_loopback(scope["address"]) and is_loopback_name(_PORT.sub("", asked))
