@@ -121,6 +121,7 @@ def test_a_form_needs_its_own_sessions_token_and_its_own_origin(browser: Browser
         headers = plain | {"Origin": origin}
         assert browser.post("/sign-out", {"csrf": fresh}, **headers).status_code == 403
     assert browser.post("/sign-out", {"csrf": fresh}, **plain).status_code == 403
+    assert browser.post("/sign-out", {"csrf": fresh}, **plain, Origin="null", Host="").status_code == 403
     assert browser.get("/account").status_code == 200
     ours = plain | {"Origin": api.url}
     assert browser.post("/sign-out", {"csrf": fresh}, **ours).status_code == 303

@@ -45,8 +45,9 @@ def check_origin(scope: Scope) -> None:
     if site is not None:
         ours = site == b"same-origin"
     else:
-        origin, host = header(scope, b"origin"), header(scope, b"host")
-        ours = origin is not None and host is not None and _host(origin) == host.decode("latin-1").lower()
+        origin, host = header(scope, b"origin") or b"", header(scope, b"host") or b""
+        # `Origin: null` names no host, and a request without one does not either.
+        ours = host != b"" and _host(origin) == host.decode("latin-1").lower()
     if not ours:
         raise ProblemError(Problem(403, FOREIGN, "FOREIGN_FORM"))
 
