@@ -6,6 +6,7 @@ the others: their tokens are in public.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from urllib.parse import unquote
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import LeakPlace
 from tokenguard.server.body import parse_json
+from tokenguard.server.logs import LOGGER
 from tokenguard.server.problems import Problem, ProblemError, invalid
 from tokenguard.store.alerts import Entry
 
@@ -25,6 +27,8 @@ _LONGEST_TOKEN = 1 << 16
 _LONGEST_URL = 10_000
 _FILE = re.compile(r"/blob/([0-9a-f]{40})/([^?#]+)")
 _COMMIT = re.compile(r"/commit/([0-9a-f]{40})(?![0-9a-f])")
+
+_log = logging.getLogger(LOGGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,9 @@ def read_entries(body: bytes, place_of: Callable[[Mapping[str, Any]], LeakPlace]
     good = [each for each in listed if _is_entry(each)]
     if listed and not good:
         raise invalid("none of the entries is an object with a token", *(f"/{at}" for at in range(min(len(listed), 5))))
+    if others := len(listed) - len(good):
+        # Whoever reads the answer is the forge: that its entries do not look as they did has to be seen here.
+        _log.warning("%d of %d entries of a forge's message hold no token and are passed over", others, len(listed))
     entries = tuple([Entry(Secret(each["token"].encode("utf-8", "replace")), place_of(each)) for each in good])
     return Listed(entries, tuple([text(each, "type")[:_LONGEST_TYPE] for each in good]))
 
