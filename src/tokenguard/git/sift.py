@@ -44,6 +44,7 @@ class Sifter:
         self._search = search
         self._capacity = min(capacity, CAPACITY)
         self._barren = 0
+        self._rests: list[_Load] = []
         self.outcome = Sifted()
 
     def sift(self, shards: Iterable[Shard], progress: Callable[[int], None]) -> None:
@@ -54,31 +55,36 @@ class Sifter:
             self._hits(load.lines, starts, data)
 
     def _answered(self, loads: Iterator[_Load]) -> Iterator[tuple[_Load, array[int], memoryview]]:
-        """The loads with what git gave of each; the next one is asked for before this one is searched."""
-        asked, before = next(loads, None), _Load()
-        if asked is not None:
-            self._tray.ask(asked.lines, asked.size)
+        """The loads with what git gave of each; the next one is asked for before this one is looked at."""
+        asked, before = self._ask_next(loads), _Load()
         while asked is not None:
             load, data = asked, self._tray.take()
             if self._tray.spilled:
                 self.outcome.alone.extend(map(_name, before.lines))
+            asked = self._ask_next(loads) if self._tray.ended else None
             starts = _starts(load.lines, data)
-            asked = self._rest(load.lines, len(starts) - 1) or next(loads, None)
-            if asked is not None:
-                self._tray.ask(asked.lines, asked.size)
+            self._put_back(load.lines, len(starts) - 1)
+            asked = asked or self._ask_next(loads)
             yield load, starts, data
             before = load
 
-    def _rest(self, lines: Sequence[bytes], whole: int) -> _Load | None:
-        """What is left of a load in which git broke off at the object after the last whole one: that is read alone."""
+    def _ask_next(self, loads: Iterator[_Load]) -> _Load | None:
+        load = self._rests.pop() if self._rests else next(loads, None)
+        if load is not None:
+            self._tray.ask(load.lines, load.size)
+        return load
+
+    def _put_back(self, lines: Sequence[bytes], whole: int) -> None:
+        """Keep what is left of a load in which git broke off: the object after the last whole one goes alone."""
         if whole == len(lines):
-            return None
+            return
         self._barren = 0 if whole else self._barren + 1
         if self._barren > _BARREN:
             raise GitError("git broke off at one object after the other", remedy="run: git fsck")
         self.outcome.alone.append(_name(lines[whole]))
         rest = list(lines[whole + 1 :])
-        return _Load(rest, sum(map(_answer_size, rest))) if rest else None
+        if rest:
+            self._rests.append(_Load(rest, sum(map(_answer_size, rest))))
 
     def _loads(self, lines: Sequence[bytes]) -> Iterator[_Load]:
         """The objects in loads that fit the tray."""

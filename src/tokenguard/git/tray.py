@@ -53,6 +53,8 @@ class Tray:
         self._asking: threading.Thread | None = None
         self.spilled = False
         """Git gave more than the half holds in the last load, and may have written over the other one."""
+        self.ended = False
+        """Git answered the last load to its end, and can be asked for the next one before this one is looked at."""
 
     def load(self, lines: Sequence[bytes], size: int) -> memoryview:
         """Ask for the objects, and take what git gives of them."""
@@ -84,10 +86,10 @@ class Tray:
         The view is good until the load after the next is asked for.
         """
         filled = self._written() if self._asking is None else self._piped(self._asking)
-        whole = self._whole(filled)
+        self.ended = self._whole(filled)
         # Full and without an end: git may be writing on, beyond the half, until it is killed.
-        self.spilled = self._file is not None and filled == self._room and not whole
-        if whole:
+        self.spilled = self._file is not None and filled == self._room and not self.ended
+        if self.ended:
             return self._view[: filled - len(self._ended)]
         self._restart()
         return self._view[:filled]
