@@ -322,6 +322,16 @@ def test_a_locked_database(tmp_path: Path, key: SigningKey) -> None:
         assert api.dead(token)
 
 
+def test_only_the_log_says_why_a_message_is_refused(
+    api: Api, key: SigningKey, caplog: pytest.LogCaptureFixture
+) -> None:
+    unsigned = send(api, key, b"[]", Github_Public_Key_Signature=SigningKey().sign(b"[]"))
+    assert "not signed over the bytes that came" in caplog.text
+    unknown = send(api, SigningKey(), b"[]")
+    assert "names a key that the forge does not publish" in caplog.text
+    assert (unsigned.status_code, unsigned.json()) == (unknown.status_code, unknown.json())
+
+
 def test_bad_signatures_are_slowed_and_good_ones_are_not(tmp_path: Path, key: SigningKey) -> None:
     limited = replace(UNLIMITED, rate_limits=True)
     with key_service(key) as keys, serving(tmp_path / "s.db", tmp_path, limited, policies=alerts_of(keys)) as api:

@@ -5,6 +5,7 @@ It passes no router, as introspection does not: a forge waits half a minute at m
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,6 +16,7 @@ from starlette.responses import Response
 
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.server.body import header, read_body
+from tokenguard.server.logs import LOGGER
 from tokenguard.server.problems import Problem, ProblemError, problem_of
 from tokenguard.server.webhooks.entries import Listed, read_entries
 from tokenguard.server.webhooks.signature import is_signed
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _LONGEST_ID = 200
 _LONGEST_SIGNATURE = 200
 """Characters; a signature on P-256 has at most 96 in base64."""
+_log = logging.getLogger(LOGGER)
 _FORGED = Problem(401, "the signature is not that of the message by a key of the forge")
 
 
@@ -91,21 +94,22 @@ class AlertCall:
     def _key(self, scope: Scope, key_id: str) -> EllipticCurvePublicKey:
         key = self._keys.key(key_id)
         if key is None:
-            raise self._refusal(scope)
+            raise self._refusal(scope, "names a key that the forge does not publish")
         return key
 
-    def _refusal(self, scope: Scope) -> ProblemError:
-        """401, or 429 for one too many."""
+    def _refusal(self, scope: Scope, why: str) -> ProblemError:
+        """401, or 429 for one too many. Only the log says why: whoever sets this up needs it, whoever forges does not."""
         self._admission.metrics.refused()
         try:
             self._admission.limits.refused(scope["address"])
         except ProblemError as error:
             return error
+        _log.warning("a message to the door of %s %s", self._forge.name, why)
         return ProblemError(_FORGED)
 
     def _take(self, scope: Scope, key: EllipticCurvePublicKey, signature: bytes, body: bytes) -> Response:
         if not is_signed(key, signature, body):
-            raise self._refusal(scope)
+            raise self._refusal(scope, "is not signed over the bytes that came; a proxy may have changed them")
         listed = read_entries(body, self._forge.place_of)
         taken = take_alert(self._admission, scope, self._forge.name, body, listed)
         return self._forge.answer(listed, taken)
