@@ -98,7 +98,7 @@ class AlertCall:
         return key
 
     def _refusal(self, scope: Scope, why: str) -> ProblemError:
-        """401, or 429 for one too many. Only the log says why: whoever sets this up needs it, whoever forges does not."""
+        """401, or 429 for one too many. Only the log says why: whoever sets this up needs it, whoever forges not."""
         self._admission.metrics.refused()
         try:
             self._admission.limits.refused(scope["address"])
