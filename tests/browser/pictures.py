@@ -26,7 +26,7 @@ from tokenguard.store.pepper import make_pepper_file
 from tokenguard.store.service import StoreService
 from tokenguard.store.store import Store
 
-_SIZE = {"width": 1080, "height": 720}
+_SIZE = {"width": 1280, "height": 800}
 _DAYS = 190
 _FAMILY = "keebai-api-key"
 _PEOPLE = (

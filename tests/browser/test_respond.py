@@ -60,6 +60,20 @@ def test_many_are_ticked_and_revoked_at_once(responder: Person) -> None:
     expect(page.get_by_role("checkbox", name=re.compile(many[0][0][:12]))).to_have_count(0)
 
 
+def test_all_of_a_page_are_ticked_and_unticked(someone: Person) -> None:
+    leaked(someone.api, "ticked")
+    page = someone.sign_in(someone.api.admin, "/leaks?state=open")
+    boxes = page.get_by_role("checkbox")
+    assert boxes.count() >= 1
+    page.get_by_role("button", name="Tick all of this page").click()
+    assert all(box.is_checked() for box in boxes.all())
+    boxes.first.uncheck()
+    page.get_by_role("button", name="Tick all of this page").click()
+    assert all(box.is_checked() for box in boxes.all())
+    page.get_by_role("button", name="Tick all of this page").click()
+    assert not any(box.is_checked() for box in boxes.all())
+
+
 def test_a_leak_is_looked_at_kept_revoked_and_resolved(responder: Person, tmp_path: Path) -> None:
     token, leak = leaked(responder.api)
     page = responder.open(f"/leaks/{leak}")
@@ -72,6 +86,8 @@ def test_a_leak_is_looked_at_kept_revoked_and_resolved(responder: Person, tmp_pa
         text = (tmp_path / ending).read_text(encoding="utf-8")
         assert leak in text
         assert token not in text
+    page.get_by_role("link", name="tok_").click()
+    page.get_by_role("link", name="To the leak").click()
     page.get_by_role("button", name="Revoke this token").click()
     expect(page.get_by_role("button", name="Revoke this token")).to_have_count(0)
     assert responder.api.dead(token)

@@ -62,6 +62,13 @@
     const copied = on("[data-copy], [data-copy-from]");
     if (copied) copy(copied);
     if (on("[data-close]")) on("dialog").close();
+    const ticker = on("[data-tick]");
+    if (ticker) {
+      const boxes = [...document.getElementsByName(ticker.dataset.tick)];
+      const missing = boxes.some((each) => !each.checked);
+      for (const each of boxes) each.checked = missing;
+      said.textContent = missing ? `${boxes.length} ticked` : "None ticked";
+    }
     const opener = on("a[data-revoke]");
     if (opener && dialog && !event.ctrlKey && !event.metaKey && !event.shiftKey) {
       event.preventDefault();
