@@ -18,6 +18,23 @@ from server.process import make_store, served
 
 _LINK = re.compile(r"sign in, once and within 5 minutes: (http://127\.0\.0\.1:\d+/sign-in)#code=([\w-]{43})\n")
 
+_SLACK = "https://hooks.example.org/services/a-secret"
+_CHANNELS = """notifications:
+  smtp:
+    host: 127.0.0.1
+    port: 9
+    encryption: none
+    from: tokenguard@example.org
+    user: tokenguard
+    password_env: POST_SECRET
+  channels:
+    siem:
+      webhook: https://siem.example.org/hook
+      secret_env: SIEM_SECRET
+    chat:
+      slack_url_env: SLACK
+"""
+
 
 def _browser(folder: Path) -> Path:
     """A browser that writes down what it was started with, and what it would show."""
@@ -41,14 +58,19 @@ def test_the_link_signs_its_admin_in_once(tmp_path: Path) -> None:
     temporary = tmp_path / "tmp"
     temporary.mkdir()
     environ |= {"BROWSER": f"{_browser(tmp_path)} %s", "TMPDIR": str(temporary), "TOKENGUARD_TOKEN": "a-secret-of-ours"}
-    with served(environ, tmp_path, "--open") as server:
+    config = tmp_path / "tokenguard.server.yaml"
+    config.write_text(_CHANNELS)
+    environ |= {"POST_SECRET": "a secret of the post", "SIEM_SECRET": "of the webhook, long enough", "SLACK": _SLACK}
+    with served(environ, tmp_path, "--open", "--config", config) as server:
         assert server.process.stdout is not None
         found = _LINK.fullmatch(server.process.stdout.readline().decode())
         assert found
         url, code = found.groups()
         arguments, shown = _wait_for(tmp_path / "arguments"), _wait_for(tmp_path / "shown")
         assert code not in arguments
-        assert "TOKENGUARD" not in (tmp_path / "inherited").read_text()
+        inherited = (tmp_path / "inherited").read_text()
+        assert not re.search("TOKENGUARD|secret|SECRET|SLACK", inherited)
+        assert "\nPATH=" in f"\n{inherited}"
         assert f"{url}#code={code}" in shown
         (folder,) = temporary.glob("tokenguard-*")
         assert stat.S_IMODE(os.stat(folder).st_mode) == 0o700

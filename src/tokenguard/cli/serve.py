@@ -93,7 +93,7 @@ def serve(  # noqa: PLR0913, PLR0917 - each is an option
         if not sign_in:
             run(store, settings, sys.stderr, _ready)
             return
-        with browser() as open_address:
+        with browser(store.context.policies.secret_variables) as open_address:
             run(store, settings, sys.stderr, lambda url: _signing_in(store, url, open_address))
 
 

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit, urlunsplit
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from tokenguard.model.secret import Secret
 
@@ -43,8 +43,10 @@ def show(address: str) -> None:
 
 
 @contextmanager
-def browser() -> Iterator[Callable[[str], None]]:
+def browser(secrets: Collection[str]) -> Iterator[Callable[[str], None]]:
     """What opens an address, without waiting for the browser; where there is none, the printed link does.
+
+    `secrets`: variables that the server has read, and the browser does not inherit, beside all of our own.
 
     The file that leads there is in a folder that only this user can read, and gone at the end; its code was used then,
     or is too old.
@@ -58,7 +60,7 @@ def browser() -> Iterator[Callable[[str], None]]:
             f'<meta http-equiv="refresh" content="0; url={escape(address)}"><a href="{escape(address)}">Sign in</a>',
             encoding="utf-8",
         )
-        _hide_secrets()
+        _hide(secrets)
         threading.Thread(target=_shown, args=(page.as_uri(),), name="tokenguard-browser", daemon=True).start()
 
     try:
@@ -86,7 +88,7 @@ def has_window() -> bool:
     return type(found).__name__ not in {"GenericBrowser", "Elinks"}
 
 
-def _hide_secrets() -> None:
-    """Take our own variables, a pepper among them, out of what a browser inherits. The server has read them by now."""
-    for name in [each for each in os.environ if each.startswith("TOKENGUARD_")]:
+def _hide(secrets: Collection[str]) -> None:
+    """Take secrets, and our own variables, a pepper among them, out of what a browser inherits."""
+    for name in [each for each in os.environ if each.startswith("TOKENGUARD_") or each in secrets]:
         del os.environ[name]

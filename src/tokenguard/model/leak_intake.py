@@ -51,3 +51,8 @@ class LeakIntake:
     gitlab: AlertSource = AlertSource()
     revocation_key: SecretPlace = SecretPlace()
     """What a GitLab instance of one's own shows to the revocation receiver."""
+
+    @property
+    def secrets(self) -> tuple[SecretPlace, ...]:
+        """Where all of its secrets are."""
+        return self.github.token, self.gitlab.token, self.revocation_key

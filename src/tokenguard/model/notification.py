@@ -105,6 +105,13 @@ class Notifications:
     link: str = ""
     """Where people find the dashboard; empty: it is not named."""
 
+    @property
+    def secrets(self) -> tuple[SecretPlace, ...]:
+        """Where all of its secrets are."""
+        signed = (each.secret for each in self.channels if isinstance(each, WebhookChannel))
+        hidden = (each.url for each in self.channels if isinstance(each, SlackChannel))
+        return (*signed, *hidden, *(() if self.smtp is None else (self.smtp.password,)))
+
 
 @dataclass(frozen=True, slots=True)
 class NoticeToken:

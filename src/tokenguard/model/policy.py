@@ -89,6 +89,12 @@ class Policies:
         return self.families.get(family, _PLAIN)
 
     @property
+    def secret_variables(self) -> frozenset[str]:
+        """The variables of the environment that secrets are read from."""
+        places = (*self.leak_intake.secrets, *self.notifications.secrets)
+        return frozenset(each.variable for each in places if each.variable is not None)
+
+    @property
     def plans(self) -> tuple[str, ...]:
         """The plans that a user may have."""
         named = (plan for policy in self.families.values() for plan in policy.max_active_by_plan)
