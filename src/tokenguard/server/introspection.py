@@ -17,6 +17,7 @@ from tokenguard.model.secret import Secret
 from tokenguard.server.authentication import credential
 from tokenguard.server.body import FORM_TYPE, parse_form, read_body, require_type
 from tokenguard.server.problems import ProblemError, problem_of
+from tokenguard.store.readers import MustWaitError
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -66,16 +67,25 @@ class IntrospectionCall:
             await run_in_threadpool(self._admission.bearer, scope)
             raise
         began = monotonic()
-        if not self._near or began < self._slow_until:
-            return await run_in_threadpool(self._found, scope, form)
+        if self._near and began >= self._slow_until:
+            try:
+                return self._at_once(scope, form, began)
+            except MustWaitError:
+                pass
+            except RefusedError:
+                await run_in_threadpool(self._admission.bearer, scope)
+                raise
+        return await run_in_threadpool(self._found, scope, form)
+
+    def _at_once(self, scope: Scope, form: dict[str, str], began: float) -> bytes:
         try:
-            return self._found(scope, form)
+            return self._found(scope, form, at_once=True)
         finally:
             if monotonic() - began > _SLOW_SECONDS:
-                # Somebody holds the database: let the others wait in threads, not all requests in here.
+                # The disk is slow: let requests wait in threads, not all of them in here.
                 self._slow_until = monotonic() + _THREADS_SECONDS
 
-    def _found(self, scope: Scope, form: dict[str, str]) -> bytes:
+    def _found(self, scope: Scope, form: dict[str, str], *, at_once: bool = False) -> bytes:
         caller = credential(scope)
         admission = self._admission
         token, digest = form.get("token"), form.get("token_sha256")
@@ -86,10 +96,12 @@ class IntrospectionCall:
                 token_sha256=digest or None,
                 address=scope["address"],
                 agent=admission.agent(scope),
+                at_once=at_once,
             )
         except RefusedError:
             # Also a request that is refused is counted, and nobody is told so before they were asked who they are.
-            admission.bearer(scope)
+            if not at_once:
+                admission.bearer(scope)
             raise
         if found is None:
             raise admission.refusal(scope, caller)

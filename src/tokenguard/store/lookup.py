@@ -16,7 +16,7 @@ from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.clock import DAY, SECOND, moment
 from tokenguard.store.context import Context
 from tokenguard.store.engine import Database
-from tokenguard.store.readers import Readers
+from tokenguard.store.readers import ReaderAtOnce, Readers
 from tokenguard.store.roles import granted
 from tokenguard.store.usage import UsageLog
 
@@ -64,6 +64,7 @@ class Lookup:
 
     def __init__(self, database: Database, context: Context, usage: UsageLog) -> None:
         self._readers = Readers(database)
+        self._at_once = ReaderAtOnce(database)
         self._context = context
         self._usage = usage
         self._mark = "?" if database.is_sqlite else "%s"
@@ -92,7 +93,13 @@ class Lookup:
         return self._actor(found, address, agent)
 
     def introspect(
-        self, caller: Secret, token: Secret | bytes, *, address: str | None, agent: str | None
+        self,
+        caller: Secret,
+        token: Secret | bytes,
+        *,
+        address: str | None,
+        agent: str | None,
+        at_once: bool = False,
     ) -> tuple[Actor, Introspection] | None:
         """Who the caller is and whether the other token lives, in one query; None: the caller is nobody.
 
@@ -100,12 +107,13 @@ class Lookup:
         uses it, and that is noted as a use; who only has the hash looks, and leaves no trace.
 
         Raises:
+            MustWaitError: with `at_once`, which is SQLite's and for one thread only: ask again without it.
             RefusedError: INSUFFICIENT_SCOPE, the caller may not introspect.
             UnavailableError: the database cannot be had now.
             StoreError: it is broken.
         """
         callers, others = self._hashes(caller), self._hashes(token)
-        rows = self._found((*callers, *others))
+        rows = self._found((*callers, *others), at_once=at_once)
         now = self._context.now()
         found = self._accepted([row for row in rows if row.keyed_hash in callers], now, address, agent)
         if found is None:
@@ -133,6 +141,7 @@ class Lookup:
     def close(self) -> None:
         """Let go of the connections."""
         self._readers.close()
+        self._at_once.close()
 
     def _hashes(self, token: Secret | bytes) -> tuple[bytes, ...]:
         digest = sha256(token.reveal()).digest() if isinstance(token, Secret) else token
@@ -203,10 +212,14 @@ class Lookup:
             known = self._rights[key] = _Rights(scopes, effective, frozenset(effective))
         return known
 
-    def _found(self, hashes: Sequence[bytes]) -> list[Found]:
+    def _found(self, hashes: Sequence[bytes], *, at_once: bool = False) -> list[Found]:
         """The tokens of these keyed hashes."""
         query = self._queries.get(len(hashes)) or self._query(len(hashes))
-        return [Found._make(row) for row in self._readers.fetch(query, hashes)]
+        if at_once:
+            return [Found._make(row) for row in self._at_once.fetch(query, hashes)]
+        rows = self._readers.fetch(query, hashes)
+        self._at_once.make_ready()
+        return [Found._make(row) for row in rows]
 
     def _query(self, number: int) -> str:
         query = self._queries[number] = _QUERY.format(", ".join([self._mark] * number))

@@ -110,7 +110,7 @@ class Store:
         """
         return self._lookup.authenticate(token, address=address, agent=agent)
 
-    def introspect(
+    def introspect(  # noqa: PLR0913 - the call of the API
         self,
         caller: Secret,
         *,
@@ -118,6 +118,7 @@ class Store:
         token_sha256: str | None = None,
         address: str | None = None,
         agent: str | None = None,
+        at_once: bool = False,
     ) -> tuple[Actor, Introspection] | None:
         """Authentication and introspection in one look-up: as fast as it gets. None: the caller is nobody.
 
@@ -126,9 +127,10 @@ class Store:
         Raises:
             RefusedError: INSUFFICIENT_SCOPE; VALIDATION: not exactly one of token and token_sha256, or not a hash.
             UnavailableError: the database cannot be had now.
+            MustWaitError: with `at_once`, which is SQLite's and for one thread only: ask again without it.
         """
         asked = introspected(token, token_sha256)
-        return self._lookup.introspect(caller, asked, address=address, agent=agent)
+        return self._lookup.introspect(caller, asked, address=address, agent=agent, at_once=at_once)
 
     def local(self, user_name: str, *, agent: str | None = None) -> Actor:
         """Whoever can read the store's file and its pepper: `user_name` of this machine, who may everything."""
