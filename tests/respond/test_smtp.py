@@ -73,6 +73,21 @@ def test_every_kind_has_its_words(kind: Kind) -> None:
     assert ">From" not in text
 
 
+def test_what_was_revoked_and_seen_nowhere_has_other_words() -> None:
+    idle = replace(notice().tokens[0], leak_id=None, leaked=())
+    with post_office() as office:
+        mail(office).send(notice(tokens=(idle,), by="tokenguard", reason="not used for 90 days"))
+        mail(office).send(
+            notice(kind=Kind.TOKENS_EXPIRING, by="", reason="tokens of this family live 365 days at most")
+        )
+        mail(office).send(notice(kind=Kind.TOKENS_EXPIRING, by="", reason=""))
+    revoked, shortened, expiring = office.mails
+    assert "If something needs it still, create a new token" in revoked.get_content()
+    assert "leaked" not in revoked.get_content()
+    assert shortened["Subject"] == "[tokenguard] 1 token tgd_12345678… will expire by a new policy"
+    assert expiring["Subject"] == "[tokenguard] 1 token tgd_12345678… will expire soon"
+
+
 def test_no_name_becomes_a_header_or_a_command() -> None:
     token = replace(notice().tokens[0], name=NASTY, leaked=(LeakPlace(url=NASTY, path="\r\n.\r\nMAIL FROM:<x@y>"),))
     hostile = notice(owner_name=NASTY, tokens=(token,), reason="\r\n.\r\nQUIT\r\n", by=NASTY)

@@ -158,7 +158,7 @@ def sweep(config: Path | None, more: tuple[Path, ...], as_json: bool) -> None:  
     if as_json:
         _screen().json({"store": name, "tokens": tended, "forgotten": forgotten})
         return
-    said = (f"{tended['expiring']} tokens expire soon", f"{tended['idle']} are idle")
+    said = (f"{counted(tended['expiring'], 'token')} about to expire", f"{tended['idle']} idle")
     done = (f"{tended['revoked']} revoked", f"{tended['shortened']} shortened")
     _screen().line(f"{name}: {', '.join((*said, *done))}")
     _screen().line(f"{name}: {', '.join(f'{number} {kind}' for kind, number in forgotten.items())} forgotten")

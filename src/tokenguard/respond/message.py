@@ -67,6 +67,14 @@ _ADVICE = {
 }
 
 
+_NOT_LEAKED = (
+    "If something needs it still, create a new token for it.",
+    "If you did not expect this, ask whoever revoked it.",
+)
+"""Of tokens that were revoked, and seen nowhere."""
+_NEW_EXPIRY = "{} will expire by a new policy"
+
+
 def message(notice: Notice, link: str = "") -> Message:
     """The words for a notice. `link`: where the dashboard is."""
     lines = [*_what(notice), (), *_who(notice)]
@@ -74,7 +82,7 @@ def message(notice: Notice, link: str = "") -> Message:
         lines += [(), *_token(token)]
     if notice.total > len(notice.tokens):
         lines += [(), (f"… and {notice.total - len(notice.tokens)} more.",)]
-    lines += [(), ("What to do:",), *((f"- {each}",) for each in _ADVICE[notice.kind])]
+    lines += [(), ("What to do:",), *((f"- {each}",) for each in _advice(notice))]
     if link:
         lines += [(), *_links(notice, link)]
     lines += [(), (f"Message {notice.id}; a repetition has the same id.",)]
@@ -86,11 +94,18 @@ def plain(said: Message) -> str:
     return "\n".join("".join(part.text if isinstance(part, Quoted) else part for part in line) for line in said.lines)
 
 
+def _advice(notice: Notice) -> tuple[str, ...]:
+    leaked = any(token.leak_id for token in notice.tokens)
+    return _ADVICE[notice.kind] if leaked or notice.kind is not Kind.TOKENS_REVOKED else _NOT_LEAKED
+
+
 def _subject(notice: Notice) -> str:
     shown = notice.tokens[0].prefix if notice.tokens else ""
     number = "1 token" if notice.total == 1 else f"{notice.total} tokens"
     only = f" {shown}…" if notice.total == 1 and shown else ""
-    return f"[tokenguard] {_SUBJECTS[notice.kind].format(number + only)}"
+    # A reason is given where an expiry was brought forward, perhaps to a day that is a year away.
+    shortened = notice.kind is Kind.TOKENS_EXPIRING and notice.reason
+    return f"[tokenguard] {(_NEW_EXPIRY if shortened else _SUBJECTS[notice.kind]).format(number + only)}"
 
 
 def _what(notice: Notice) -> Iterator[Line]:
