@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tokenguard.errors import GitError
+from tokenguard.git.environment import system_variables
 from tokenguard.git.repository import Repository
 from tokenguard.git.runner import find_git, last_line
 
@@ -43,14 +44,14 @@ def hooks_path(repository: Repository, environ: Mapping[str, str] | None = None)
 
 
 def _environment(repository: Repository, caller: Mapping[str, str]) -> dict[str, str]:
-    """The caller's environment, pointed at this repository; of git's variables only what says where settings are."""
-    kept = {
+    """What git needs, pointed at this repository; of git's variables only what says where settings are."""
+    settings = {
         name: value
         for name, value in caller.items()
         # GIT_CONFIG_PARAMETERS holds the -c options of one command, which the next commit will not have.
-        if not name.startswith("GIT_") or (name.startswith("GIT_CONFIG") and name != "GIT_CONFIG_PARAMETERS")
+        if name.startswith("GIT_CONFIG") and name != "GIT_CONFIG_PARAMETERS"
     }
-    kept |= {"GIT_DIR": str(repository.git_dir), "LC_ALL": "C"}
+    kept = system_variables(caller) | settings | {"GIT_DIR": str(repository.git_dir), "LC_ALL": "C"}
     if repository.worktree is not None:
         kept["GIT_WORK_TREE"] = str(repository.worktree)
     return kept

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from tokenguard.errors import GitError
+from tokenguard.git.environment import system_variables
 from tokenguard.git.pipes import includes, refuse_pipes
 from tokenguard.git.repository import Repository
 
@@ -79,12 +80,8 @@ _PROGRAM = "git.exe" if os.name == "nt" else "git"
 
 
 def _clean_environment(environ: Mapping[str, str], *, hook: bool) -> dict[str, str]:
-    """The caller's environment without GIT_*, tokens, and what makes git start programs."""
-    kept = {
-        name: value
-        for name, value in environ.items()
-        if not name.startswith(("GIT_", "TOKENGUARD_", "BINBOI_", "KEEBAI_")) and name not in ("SSH_ASKPASS", "PAGER")
-    }
+    """Of the caller's environment what git needs: no GIT_*, no token, nothing that makes git start programs."""
+    kept = system_variables(environ)
     if hook:
         kept |= {name: environ[name] for name in HOOK_VARIABLES if name in environ}
     return kept | _ENVIRONMENT
