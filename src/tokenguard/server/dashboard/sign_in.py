@@ -46,6 +46,8 @@ def sign_in(visit: Visit) -> Response:
     actor = admission.store.authenticate(token, address=scope["address"], agent=admission.agent(scope))
     if actor is None:
         return _refused(visit, _NO_TOKEN)
+    # Each writes a session and an event: a token that may nothing else could fill the disk with them.
+    admission.limits.token(actor)
     return _opened(visit, admission.store.sessions.open(actor))
 
 

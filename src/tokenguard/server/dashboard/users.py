@@ -10,6 +10,7 @@ from tokenguard.server.dashboard.pages import redirect
 from tokenguard.server.dashboard.search import searched
 from tokenguard.server.dashboard.visit import Views
 from tokenguard.server.problems import problem_of
+from tokenguard.store.actor import Permission
 
 if TYPE_CHECKING:
     from starlette.responses import Response
@@ -53,6 +54,7 @@ def find(visit: Visit) -> Response:
 @VIEWS.show("/users/new")
 def new_user(visit: Visit) -> Response:
     """The form for somebody new."""
+    visit.signed_in.actor.require(Permission.MANAGE_USERS)
     return _form(visit, Entered())
 
 
