@@ -165,3 +165,19 @@ def test_a_password_is_not_shown(tmp_path: Path) -> None:
         done = store(*command, cwd=tmp_path, TOKENGUARD_STORE_URL=url)
         assert done.code == INCOMPLETE, json.dumps(done.err)
         assert secret[:13] not in done.out + done.err
+
+
+def test_a_pepper_is_rotated_and_no_token_lost(home: Path, tmp_path: Path) -> None:
+    old = run("token", "create", "old", cwd=tmp_path).out.strip()
+    rotated = store("rotate-pepper", cwd=tmp_path)
+    pepper = folder(home) / "pepper"
+    assert rotated.code == CLEAN
+    assert re.fullmatch(rf"{re.escape(str(pepper))}: pep_[0-9a-f]{{8}} keys new tokens; .*\n", rotated.out)
+    assert store("rotate-pepper", "--json", cwd=tmp_path).report["pepper"] == str(pepper)
+    new = run("token", "create", "new", cwd=tmp_path).out.strip()
+    for token in (old, new):
+        assert run("token", "verify", cwd=tmp_path, stdin=token.encode()).code == CLEAN
+    assert store("check", cwd=tmp_path).code == CLEAN
+    refused = store("rotate-pepper", cwd=tmp_path, TOKENGUARD_PEPPER="x" * 40)
+    assert refused.code == USAGE
+    assert "in a file" in refused.message

@@ -65,6 +65,16 @@ def test_a_rotation_keeps_what_was_there(tmp_path: Path) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_rotations_at_once_lose_no_pepper(tmp_path: Path) -> None:
+    path = tmp_path / "pepper"
+    first = make_pepper_file(path)
+    with ThreadPoolExecutor(4) as pool:
+        made = [peppers.ids[-1] for peppers in pool.map(rotate_pepper_file, [path] * 20)]
+    ids = read_pepper_file(path).ids
+    assert (len(ids), ids[0]) == (21, first.ids[0])
+    assert set(made) <= set(ids)
+
+
 def test_tokens_of_before_a_rotation_live_on(tmp_path: Path) -> None:
     pepper = tmp_path / "pepper"
     store, _ = initialise(tmp_path / "store.db", peppers=make_pepper_file(pepper), ruleset=ruleset())

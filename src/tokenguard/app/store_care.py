@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenguard.app.embedded import extra_missing, make_peppers, pepper_file, store_place, user_name
 from tokenguard.config.server_file import policies_for
-from tokenguard.errors import ConfigError, StoreError
+from tokenguard.errors import ConfigError, StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from pathlib import Path
 
     from tokenguard.errors import TokenguardError
     from tokenguard.model.rule import RuleSet
@@ -130,6 +130,24 @@ def check(environ: Mapping[str, str]) -> tuple[str, StoreCheck]:
             unreadable = (f"the pepper: {error}",)
         found = check_database(database, peppers)
         return database.name, replace(found, faults=(*found.faults, *unreadable))
+
+
+def rotate_pepper(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Add a pepper to its file, for all tokens from now on: where it is, and the new one's id.
+
+    Raises:
+        UsageError: the pepper is in a variable, or no place for its file is known.
+        StoreError: the file is missing or cannot be written.
+    """
+    with _installed():
+        from tokenguard.store.pepper import rotate_pepper_file
+    if environ.get(_PEPPER):
+        raise UsageError(f"the pepper is in {_PEPPER}", remedy="a rotation needs it in a file, one a line")
+    named = environ.get(_PEPPER_FILE)
+    path = Path(named) if named else pepper_file(environ)
+    if path is None:
+        raise UsageError("no home folder for the pepper", remedy=f"set HOME or {_PEPPER_FILE}")
+    return str(path), rotate_pepper_file(path).ids[-1]
 
 
 def back_up(environ: Mapping[str, str], target: Path) -> tuple[str, StoreCheck]:

@@ -121,6 +121,20 @@ def check(as_json: bool) -> int:  # noqa: FBT001 - click's way
     return 0 if found.sound else UNSOUND
 
 
+@store.command("rotate-pepper", epilog=examples("tokenguard store rotate-pepper"))
+@_json_option
+def rotate_pepper(as_json: bool) -> None:  # noqa: FBT001 - click's way
+    """Add a pepper, under which tokens are kept from now on. The earlier ones stay: older tokens are told by them.
+
+    Start the store's servers anew afterwards, and keep a new copy of the pepper file, apart from the store's backups.
+    """
+    path, pepper_id = store_care.rotate_pepper(os.environ)
+    if as_json:
+        _screen().json({"pepper": path, "id": pepper_id})
+    else:
+        _screen().line(f"{path}: {pepper_id} keys new tokens; start the store's servers anew")
+
+
 @store.command(epilog=examples("tokenguard store backup /mnt/backup/tokens-$(date +%F).db"))
 @click.argument("target", metavar="FILE", type=click.Path(path_type=Path))
 @_json_option

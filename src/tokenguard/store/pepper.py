@@ -13,7 +13,7 @@ import secrets
 import stat
 import sys
 import tempfile
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, NoReturn
 from tokenguard.errors import StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 PEPPER_VARIABLE = "TOKENGUARD_PEPPER"
 PEPPER_FILE_VARIABLE = "TOKENGUARD_PEPPER_FILE"
@@ -162,12 +162,33 @@ def rotate_pepper_file(path: Path) -> Peppers:
     Raises:
         StoreError: the file is no pepper file, or cannot be written.
     """
-    read_pepper_file(path)
     try:
-        _written(path, path.read_text("ascii").rstrip("\n") + "\n" + _fresh_line(), replace=True)
+        with _turn(path):
+            read_pepper_file(path)
+            _written(path, path.read_text("ascii").rstrip("\n") + "\n" + _fresh_line(), replace=True)
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror})") from None
     return read_pepper_file(path)
+
+
+@contextmanager
+def _turn(path: Path) -> Iterator[None]:
+    """One rotation after the other.
+
+    Of two that read the same file the second would undo the first, and tokens of the pepper in between could be told by
+    nobody. The folder is locked, since the file itself is replaced; on Windows nothing is.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def _fresh_line() -> str:
