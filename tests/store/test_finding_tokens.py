@@ -74,6 +74,9 @@ def test_a_text_is_looked_for_in_all_that_is_known_and_means_itself(two: Two) ->
     assert found(made.record.prefix[2:]) == ["under_score"]
     assert found("' OR 1=1 --") == []
     assert two.responder.list_tokens(TokenFilter(text="under", everyone=True)).tokens
+    by_owner = two.responder.list_tokens(TokenFilter(text="DANA", everyone=True)).tokens
+    assert {"Nightly 100% build", "under_score"} <= {each.name for each in by_owner}
+    assert {each.owner.name for each in by_owner} == {made.record.owner.name}
     assert made.token is not None
     for text in (made.token.reveal().decode(), "x" * 201):
         with pytest.raises(RefusedError, match="text"):
