@@ -57,7 +57,7 @@ def leaks(server: Served) -> list[LeakRecord]:
 def test_a_finding_is_a_leak_of_its_token(server: Served, reporter: str, tmp_path: Path) -> None:
     token = leaky(server, tmp_path / "code")
     ended = scan(tmp_path / "code", server.url, reporter, "--format", "json")
-    assert (ended.code, ended.err) == (FOUND, "")
+    assert (ended.code, ended.err) == (FOUND, f"reported to {server.url.partition('://')[2]}: 1 leak\n")
     assert len(ended.report["findings"]) == 1
     (leak,) = leaks(server)
     assert leak.token is not None

@@ -7,14 +7,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tokenguard.app.hand_in import hand_in
-from tokenguard.cli.main import complain
+from tokenguard.cli.main import complain, tell
 from tokenguard.config.credentials import TOKEN_VARIABLE, access, login_file, server_address
 from tokenguard.errors import TokenguardError, UsageError
 from tokenguard.model import Report
+from tokenguard.report.summary import counted
 from tokenguard.respond.client import Client
 
 Reporter = Callable[[Report], bool]
-"""Hands in a report; whether that went well. It says itself what went wrong."""
+"""Hands in a report; whether that went well. It says itself what came of it."""
 
 
 @contextmanager
@@ -38,10 +39,12 @@ def reporter_to(url: str) -> Iterator[Reporter]:
 
     def report_to(report: Report) -> bool:
         try:
-            hand_in(client, report, os.environ)
+            leaks = hand_in(client, report, os.environ)
         except TokenguardError as error:
             complain(f"not reported: {error}")
             return False
+        if leaks:
+            tell(f"reported to {client.name}: {counted(leaks, 'leak')}")
         return True
 
     try:
