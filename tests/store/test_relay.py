@@ -33,6 +33,7 @@ from tokenguard.model.token import AuditFilter, LeakPlace, NewToken, Outcome, Ta
 from tokenguard.respond.post import Wire
 from tokenguard.respond.relay import Lane, Relay, Tally, lanes
 from tokenguard.respond.webhook import Webhook
+from tokenguard.store import deliveries
 from tokenguard.store.clock import SECOND
 from tokenguard.store.deliveries import LEASE
 from tokenguard.store.store import Store
@@ -251,6 +252,23 @@ def test_a_fault_of_one_message_does_not_end_the_relay(people: People, caplog: p
     # What a fault says may be anybody's: in cron's mail it would be read.
     assert "fails here (RuntimeError in test_relay.py:" in caplog.text
     assert "owner@" not in caplog.text
+
+
+def test_a_server_gives_up_what_was_for_a_channel_that_is_gone(
+    people: People, clock: TestClock, running: ExitStack
+) -> None:
+    leaked(people)
+    with people.store.database.writing() as connection:
+        deliveries.take_out(connection, people.store.context, {"gone": frozenset(Kind)})
+    clock.turn(days=2)
+    start(running, people.store, Recorder("siem"))
+
+    def given_up() -> int:
+        with people.store.database.reading() as connection:
+            return deliveries.counts(connection).dead
+
+    wait_for(given_up)
+    assert people.local.audit(AuditFilter()).events[0].action == "delivery.dead"
 
 
 def test_a_stop_waits_for_what_is_under_way_and_no_longer(place: Place) -> None:

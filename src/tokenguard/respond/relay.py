@@ -151,8 +151,7 @@ class Relay:
         burial = 0.0
         while not self._closed.is_set():
             try:
-                if monotonic() >= burial:
-                    self._bury()
+                if monotonic() >= burial and not self._bury():
                     burial = monotonic() + _BURY_SECONDS
                 with self._database.reading() as connection:
                     waiting = deliveries.waiting(connection)
