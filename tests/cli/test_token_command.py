@@ -477,3 +477,20 @@ def test_a_message_hides_tokens_of_the_users_own_rules(tmp_path: Path, home: Pat
     assert hidden not in ended.err
     (folder / "own.yaml").write_text("rules: nonsense\n")
     assert "own.yaml" in run("token", "list", cwd=tmp_path).message
+
+
+def test_the_embedded_store_goes_by_the_policies_that_are_named(tmp_path: Path, home: Path) -> None:
+    folder = home / ".config" / "tokenguard"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("policies: store.yaml\n")
+    missing = run("token", "create", "a", cwd=tmp_path)
+    assert (missing.code, missing.message.partition(";")[0]) == (USAGE, f"{folder / 'store.yaml'}: no such file")
+    (folder / "store.yaml").write_text(
+        f"families:\n  {plant.TOKENGUARD}: {{max_active: 1, default_lifetime: 5d}}\nproduct_scopes: [orders:read]\n"
+    )
+    token = create(tmp_path, "a", "--scope", "orders:read")
+    expires = datetime.fromisoformat(record(tmp_path, token[:12])["expires_at"])
+    assert timedelta(days=4) < expires - datetime.now(UTC) <= timedelta(days=5)
+    full = run("token", "create", "b", cwd=tmp_path)
+    assert (full.code, full.out) == (USAGE, "")
+    assert "1" in full.message

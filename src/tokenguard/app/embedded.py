@@ -9,15 +9,18 @@ import os
 import re
 import sys
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenguard.config.places import data_folder
+from tokenguard.config.server_file import policies_for
 from tokenguard.errors import StoreError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from tokenguard.model.policy import Policies
     from tokenguard.model.rule import RuleSet
     from tokenguard.model.service import TokenService
     from tokenguard.store.pepper import Peppers
@@ -54,11 +57,14 @@ def pepper_file(environ: Mapping[str, str]) -> Path | None:
 
 
 @contextmanager
-def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = False) -> Iterator[TokenService]:
+def open_embedded(
+    environ: Mapping[str, str], ruleset: RuleSet, *, policies: Path | None = None, make: bool = False
+) -> Iterator[TokenService]:
     """The embedded store, on behalf of whoever runs this. `make`: one that is missing is made.
 
     Raises:
         UsageError: the extra for it is not installed.
+        ConfigError: the file `policies` is missing or wrong.
         StoreError: there is none yet, it is broken, too new, or its pepper cannot be read.
     """
     place = store_place(environ)
@@ -72,7 +78,7 @@ def open_embedded(environ: Mapping[str, str], ruleset: RuleSet, *, make: bool = 
     except ModuleNotFoundError as error:
         raise extra_missing(error) from None
     user = user_name(environ)
-    with _opened(place, environ, ruleset, user, make=make) as store:
+    with _opened(place, environ, _Terms(ruleset, policies_for(policies, ruleset)), user, make=make) as store:
         yield store.acting(store.local(user))
 
 
@@ -80,30 +86,42 @@ def _is_missing(place: str | Path) -> bool:
     return isinstance(place, Path) and not place.exists()
 
 
-def _opened(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user: str, *, make: bool) -> Store:
+@dataclass(frozen=True, slots=True)
+class _Terms:
+    """What a store goes by."""
+
+    ruleset: RuleSet
+    policies: Policies
+
+
+def _opened(place: str | Path, environ: Mapping[str, str], terms: _Terms, user: str, *, make: bool) -> Store:
     from tokenguard.store.pepper import peppers_for
     from tokenguard.store.store import Store
 
-    if _is_missing(place) and (made := _made(place, environ, ruleset, user)) is not None:
+    if _is_missing(place) and (made := _made(place, environ, terms, user)) is not None:
         return made
     peppers = peppers_for(environ, pepper_file(environ))
     try:
-        return Store.open(place, peppers=peppers, ruleset=ruleset)
+        return Store.open(place, peppers=peppers, ruleset=terms.ruleset, policies=terms.policies)
     except StoreError:
         if not make or not isinstance(place, Path):
             raise
     # Another program may be making it just now: whoever makes one too waits for that, and finds it made.
-    made = _made(place, environ, ruleset, user)
-    return made if made is not None else Store.open(place, peppers=peppers, ruleset=ruleset)
+    made = _made(place, environ, terms, user)
+    if made is not None:
+        return made
+    return Store.open(place, peppers=peppers, ruleset=terms.ruleset, policies=terms.policies)
 
 
-def _made(place: str | Path, environ: Mapping[str, str], ruleset: RuleSet, user: str) -> Store | None:
+def _made(place: str | Path, environ: Mapping[str, str], terms: _Terms, user: str) -> Store | None:
     """A new store with its local user; None where there is one now."""
     from tokenguard.store.initialise import initialise
 
     try:
         peppers = make_peppers(environ)
-        store, _ = initialise(place, peppers=peppers, ruleset=ruleset, by=f"local:{user}")
+        store, _ = initialise(
+            place, peppers=peppers, ruleset=terms.ruleset, policies=terms.policies, by=f"local:{user}"
+        )
     except StoreError:
         if _is_missing(place):
             raise

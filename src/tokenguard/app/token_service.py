@@ -30,6 +30,8 @@ class Approach:
 
     access: Access
     ruleset: RuleSet
+    policies: Path | None = None
+    """The server's configuration that the store on this machine goes by; None: the defaults."""
     notes: tuple[str, ...] = ()
     """What of the configuration was left unheeded, one line each."""
 
@@ -58,7 +60,7 @@ def approach(
     said = access(
         server_flag=server, token_flag=token, configured=configured, environ=environ, file=login_file(environ)
     )
-    return Approach(said, rules_for(settings), settings.notes)
+    return Approach(said, rules_for(settings), settings.policies, settings.notes)
 
 
 @contextmanager
@@ -67,13 +69,14 @@ def open_service(way: Approach, environ: Mapping[str, str], *, make: bool = Fals
 
     Raises:
         UsageError: no login for the server, or the extra for the embedded store is not installed.
+        ConfigError: the policies of the embedded store are wrong.
         StoreError: there is no embedded store yet, it is broken or too new.
     """
     server, token = way.access.server, way.access.token
     if server is None:
         from tokenguard.app.embedded import open_embedded
 
-        with open_embedded(environ, way.ruleset, make=make) as service:
+        with open_embedded(environ, way.ruleset, policies=way.policies, make=make) as service:
             yield service
         return
     if token is None:

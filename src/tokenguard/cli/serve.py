@@ -105,12 +105,12 @@ def _store(config: Path | None, more: tuple[Path, ...]) -> Store:
     place = store_place(os.environ)
     if isinstance(place, Path) and not place.exists():
         raise StoreError(f"there is no token store yet ({place})", remedy="make one: tokenguard store init")
-    ruleset = way_of(None, None, more).ruleset
+    way = way_of(None, None, more)
     return Store.open(
         place,
         peppers=peppers_for(os.environ, pepper_file(os.environ)),
-        ruleset=ruleset,
-        policies=policies_for(config, ruleset),
+        ruleset=way.ruleset,
+        policies=policies_for(config or way.policies, way.ruleset),
     )
 
 

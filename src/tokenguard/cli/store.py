@@ -66,8 +66,9 @@ def init(
     as_json: bool,  # noqa: FBT001
 ) -> int:
     """Make a store, its pepper and a first admin. The admin's token is printed this once, alone on standard output."""
-    ruleset = way_of(None, None, more).ruleset
-    made = store_care.initialise(os.environ, ruleset, email=admin, name=name, config=config)
+    way = way_of(None, None, more)
+    ruleset = way.ruleset
+    made = store_care.initialise(os.environ, ruleset, email=admin, name=name, config=config or way.policies)
     record = made.admin.record
     raw = made.admin.token.reveal().decode("ascii") if made.admin.token else ""
     try:
@@ -168,7 +169,8 @@ def sweep(config: Path | None, more: tuple[Path, ...], as_json: bool) -> None:  
     answered requests, counts of rates, messages that arrived, uses and alerts of long ago. Tokens, leaks and the audit
     stay.
     """
-    name, tended, forgotten = store_care.sweep(os.environ, way_of(None, None, more).ruleset, config)
+    way = way_of(None, None, more)
+    name, tended, forgotten = store_care.sweep(os.environ, way.ruleset, config or way.policies)
     if as_json:
         _screen().json({"store": name, "tokens": tended, "forgotten": forgotten})
         return
@@ -201,7 +203,8 @@ def relay(
     Exit 0: nothing failed; 3: something did, and is tried again for a day.
     """
     del once
-    name, tally = store_care.relay(os.environ, way_of(None, None, more).ruleset, config, retry_dead=retry_dead)
+    way = way_of(None, None, more)
+    name, tally = store_care.relay(os.environ, way.ruleset, config or way.policies, retry_dead=retry_dead)
     numbers = {"taken": tally.taken, "delivered": tally.delivered, "failed": tally.failed, "dead": tally.dead}
     if as_json:
         _screen().json({"store": name, **numbers})

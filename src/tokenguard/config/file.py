@@ -15,7 +15,7 @@ from operator import or_
 from pathlib import Path, PurePosixPath
 
 from tokenguard.config.ignore import Ignore, ignores
-from tokenguard.config.keys import BASELINE, IGNORE, ISSUERS, KEYS, RULES, by_name, nearest
+from tokenguard.config.keys import BASELINE, IGNORE, ISSUERS, KEYS, POLICIES, RULES, by_name, nearest
 from tokenguard.config.settings import FileSettings, Layer, Provenance, Setting
 from tokenguard.config.strict_yaml import (
     MAX_BYTES,
@@ -148,7 +148,7 @@ def _value(name: str, node: Node, folder: Path | None) -> object:
     if name == RULES.name:
         items = node.items if isinstance(node, SequenceNode) else (node,)
         return tuple(_path(item, name, folder) for item in items)
-    if name == BASELINE.name:
+    if name in {BASELINE.name, POLICIES.name}:
         return _path(node, name, folder)
     key, text = by_name(name), text_of(node, name)
     try:

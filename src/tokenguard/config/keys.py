@@ -107,12 +107,14 @@ RESPECT_GITIGNORE = Key("respect_gitignore", "`scan files` leaves out what .giti
 JOBS = Key("jobs", "threads", _jobs)
 CACHE = Key("cache", "remember what was read clean", _truth)
 SERVER = Key("server", "URL of a token store", _server)
+POLICIES: Key[Path] = Key("policies", "what the store on this machine permits: a server's configuration file", _path)
 ISSUERS: Key[tuple[IssuerSetting, ...]] = Key("issuers", "who verifies and revokes which family", None)
 
 AnyKey: TypeAlias = (
     Key[tuple["Ignore", ...]]
     | Key[tuple[Path | str, ...]]
     | Key[Path | str]
+    | Key[Path]
     | Key[Severity]
     | Key[bool]
     | Key[int]
@@ -130,6 +132,7 @@ KEYS: tuple[AnyKey, ...] = (
     JOBS,
     CACHE,
     SERVER,
+    POLICIES,
     ISSUERS,
 )
 

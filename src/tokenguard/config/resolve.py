@@ -68,6 +68,7 @@ def resolve(
         respect_gitignore=said.last(keys.RESPECT_GITIGNORE) or False,
         cache=said.last(keys.CACHE) or False,
         server=said.last(keys.SERVER),
+        policies=said.last(keys.POLICIES),
         issuers=said.last(keys.ISSUERS) or (),
         origins=said.holding(),
         notes=tuple(_unknown_variables(environ)),

@@ -79,6 +79,8 @@ class Settings:
     cache: bool = True
     server: str | None = None
     """URL of a token store."""
+    policies: Path | None = None
+    """The server's configuration that the store on this machine goes by."""
     issuers: tuple[IssuerSetting, ...] = ()
     """Who verifies and revokes which family."""
     origins: tuple[Setting, ...] = ()
