@@ -22,6 +22,7 @@ import plant
 from server.process import Served, make_store, run, served
 
 REFUSED = 2
+NO_STORE = 3
 
 
 @pytest.fixture(scope="module")
@@ -236,7 +237,7 @@ def test_tls_is_spoken_and_ends_soon(made: tuple[dict[str, str], str, Path], tmp
 
 def test_a_missing_store_says_what_makes_one(tmp_path: Path) -> None:
     refused = run("serve", environ={"TOKENGUARD_STORE_URL": str(tmp_path / "none.db")})
-    assert refused.returncode == REFUSED
+    assert refused.returncode == NO_STORE
     assert refused.stderr.count("\n") == 1
     assert "tokenguard store init" in refused.stderr
     assert not (tmp_path / "none.db").exists()
