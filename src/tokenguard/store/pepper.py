@@ -118,8 +118,8 @@ def read_pepper_file(path: Path) -> Peppers:
     except FileNotFoundError:
         raise StoreError(
             f"{path}: no pepper file",
-            remedy=f"restore it, or name it in {PEPPER_FILE_VARIABLE}; if it is lost, so are the store's tokens: move "
-            "the store away and make another one with tokenguard store init",
+            remedy=f"restore it, or name it in {PEPPER_FILE_VARIABLE}; tokenguard store init makes one for a new store "
+            "only: where it is lost, so are the tokens of the old one, which has to be moved away first",
         ) from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})", remedy="make it readable") from None
