@@ -13,8 +13,9 @@ from tokenguard.model.finding import Finding
 from tokenguard.model.rule import Rule, RuleSet
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import Outcome
+from tokenguard.respond.entry import Entry
 from tokenguard.respond.intent import Intent
-from tokenguard.respond.journal import Entry, Journal, pending_in
+from tokenguard.respond.journal import Journal, pending_in
 from tokenguard.respond.policy import Action, Policy
 from tokenguard.respond.revoke import Settled, preview, resume, revoke
 

@@ -7,20 +7,17 @@ by `tokenguard revoke --resume`. No value of a token is ever in it.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from operator import attrgetter
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from tokenguard.errors import JournalError
-from tokenguard.model.finding import Location
 from tokenguard.model.token import Outcome
-from tokenguard.report.place import spread
+from tokenguard.respond.entry import Entry, entry_of, moment_of, row_of
 from tokenguard.respond.intent import Intent
 
 FILE = "revocations.db"
@@ -30,8 +27,6 @@ DISMISSED = "dismissed"
 _VERSION = 1
 _PATIENCE = 30
 """Seconds that another process may hold the file."""
-_PLACES = 8
-"""Locations of a token that are kept: enough to find it again, few enough for ten thousand tokens."""
 
 _TABLE = """
 CREATE TABLE IF NOT EXISTS revocations (
@@ -67,17 +62,6 @@ _PENDING = """
 SELECT number, all_matching, asked_at, place, issuer, rule_id, fingerprint, prefix, reason, note, token_sha256, token_id
 FROM revocations WHERE closed_at IS NULL ORDER BY number
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An intent that is written down."""
-
-    number: int
-    intent: Intent
-    asked_at: datetime
-    note: str = ""
-    """Why it is still open, as the last try knows it; empty: it was not tried, or the try broke off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +126,7 @@ class Journal:
         """
         now = _now()
         with self._faults(), self._transaction():
-            self._database.executemany(_INSERT, [_row(intent, now) for intent in intents])
+            self._database.executemany(_INSERT, [row_of(intent, now) for intent in intents])
             numbers: dict[tuple[str, str], tuple[int, int]] = {
                 (issuer, identity): (number, asked_at)
                 for issuer, identity, number, asked_at in self._database.execute(
@@ -152,7 +136,7 @@ class Journal:
         written = []
         for intent in intents:
             number, asked_at = numbers[intent.issuer, intent.identity]
-            written.append(Entry(number, intent, _moment(asked_at)))
+            written.append(Entry(number, intent, moment_of(asked_at)))
         return written
 
     def settle(self, closings: Sequence[Closing]) -> None:
@@ -197,7 +181,7 @@ class Journal:
             JournalError: it cannot be read.
         """
         with self._faults():
-            return tuple(_entry(row) for row in self._database.execute(_PENDING))
+            return tuple(entry_of(row) for row in self._database.execute(_PENDING))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -249,71 +233,3 @@ def _make_private(path: Path) -> None:
 
 def _now() -> int:
     return int(datetime.now(UTC).timestamp() * 1_000_000)
-
-
-def _moment(microseconds: int) -> datetime:
-    try:
-        return datetime.fromtimestamp(microseconds / 1_000_000, UTC)
-    except (TypeError, ValueError, OverflowError, OSError):
-        # Somebody changed the file: it stands open all the same, as the oldest.
-        return datetime.fromtimestamp(0, UTC)
-
-
-def _row(intent: Intent, now: int) -> tuple[str | int | None, ...]:
-    return (
-        intent.issuer,
-        intent.identity,
-        intent.rule_id,
-        intent.fingerprint,
-        intent.prefix,
-        intent.token_sha256,
-        intent.token_id,
-        _place(intent),
-        intent.reason,
-        int(intent.all_matching),
-        now,
-    )
-
-
-_encoded = json.JSONEncoder(separators=(",", ":")).encode
-_LOCATION = attrgetter("source", "path", "line", "column", "end_line", "end_column", "blob", "commit", "via")
-"""What it takes to read a place again, in this order."""
-
-
-def _place(intent: Intent) -> str:
-    """Where to read the token again, as JSON."""
-    return _encoded({"root": intent.root, "locations": list(map(_LOCATION, spread(intent.locations, _PLACES)))})
-
-
-def _location(saved: Sequence[Any]) -> Location:
-    source, path, line, column, end_line, end_column, blob, commit, via = saved
-    if not all(isinstance(each, str) for each in (source, path, blob or "", commit or "", *via)):
-        raise TypeError
-    return Location(source, path, line, column, end_line, end_column, blob, commit, via=tuple(via))
-
-
-def _entry(row: tuple[Any, ...]) -> Entry:
-    number, matching, asked_at, place, *rest = row
-    # SQLite keeps what it is given, whatever a column is declared to hold; one bad row must spoil no other.
-    texts = (each if isinstance(each, str) else "" for each in rest)
-    issuer, rule_id, fingerprint, prefix, reason, note, token_sha256, token_id = texts
-    try:
-        where = json.loads(place)
-        locations = tuple(map(_location, where["locations"]))
-        root = str(where["root"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        # Somebody changed the file: the token can still be asked for by its hash.
-        locations, root = (), ""
-    intent = Intent(
-        issuer,
-        rule_id,
-        fingerprint,
-        prefix,
-        token_sha256 or None,
-        token_id or None,
-        root,
-        locations,
-        reason,
-        all_matching=bool(matching),
-    )
-    return Entry(number, intent, _moment(asked_at), note)

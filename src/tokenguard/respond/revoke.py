@@ -12,8 +12,9 @@ from datetime import UTC, datetime
 from tokenguard.errors import JournalError, RefusedError, TokenguardError, fault
 from tokenguard.model.token import Outcome, TargetResult, TokenRecord
 from tokenguard.respond.channel import NEEDS_TOKEN, Channel
+from tokenguard.respond.entry import Entry
 from tokenguard.respond.intent import Intent
-from tokenguard.respond.journal import Closing, Entry, Journal
+from tokenguard.respond.journal import Closing, Journal
 
 Route = Callable[[Intent], Channel | None]
 """The way that an intent goes; None: its issuer is not configured here (any more)."""
