@@ -63,11 +63,12 @@ def test_from_where_a_bait_was_touched(tmp_path: Path) -> None:
         assert made.token is not None
         of_thief = {"TOKENGUARD_SERVER": server.url, "TOKENGUARD_TOKEN": text_of(made.token)}
         assert run("whoami", cwd=tmp_path, environ=of_thief).code == USAGE
+        environ = of_thief | {"TOKENGUARD_TOKEN": server.admin}
+        assert "active, bait" in run("token", "list", "--all", cwd=tmp_path, environ=environ).out
         until = time.monotonic() + 30
         while len(server.service.audit(AuditFilter(token=made.record.id)).events) < 2:
             assert time.monotonic() < until
             time.sleep(0.01)  # the alarm is written beside the answer; there is a deadline
-        environ = of_thief | {"TOKENGUARD_TOKEN": server.admin}
         rows = run("token", "history", made.record.id, cwd=tmp_path, environ=environ).out.splitlines()
     assert "from 127.0.0.1, tokenguard/" in rows[-1]
 

@@ -35,7 +35,8 @@ def _token_row(record: TokenRecord, *, owners: bool) -> Sequence[str]:
         record.prefix,
         record.name,
         record.family,
-        record.status.value,
+        # A bait that is taken for a token gets used, or cleaned away.
+        record.status.value + (", bait" if record.honeytoken else ""),
         when(record.last_used_at, "never"),
         when(record.expires_at, "never"),
         *((record.owner.email,) if owners else ()),
