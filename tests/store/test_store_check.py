@@ -119,8 +119,8 @@ def test_a_revocation_that_was_undone_or_hidden(store: Store, people: People) ->
         "UPDATE tokens SET revoked_at = CASE WHEN revoked_at IS NULL THEN 5 END WHERE family = 'keebai-api-key'",
     )
     assert looked_at(store).faults == (
-        f"1 tokens revoked without an event in the audit: {other.record.id}",
-        f"1 tokens live again after their revocation: {one.record.id}",
+        f"1 token revoked without an event in the audit: {other.record.id}",
+        f"1 token live again after their revocation: {one.record.id}",
     )
 
 
@@ -138,7 +138,7 @@ def test_many_faults_are_counted_and_some_named(store: Store, people: People) ->
 
 def test_tokens_of_another_pepper(store: Store) -> None:
     (fault,) = looked_at(store, OTHERS).faults
-    assert fault.startswith("1 tokens under a pepper that cannot be read: tok_")
+    assert fault.startswith("1 token under a pepper that cannot be read: tok_")
     with store.database.reading() as connection:
         assert check(connection, None).sound
 
