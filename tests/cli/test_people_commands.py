@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import plant
-from cli.program import CLEAN, FOUND, USAGE, Ended, run
+from cli.program import CLEAN, FOUND, INCOMPLETE, USAGE, Ended, run
 from cli.served import Served, served
 
 Command = Callable[..., Ended]
@@ -63,15 +63,15 @@ def test_roles(admin: Command) -> None:
         ended = admin("role", *wrong)
         assert (ended.code, ended.out) == (USAGE, ""), wrong
     unknown = admin("role", "create", "x", "--permission", "no.such")
-    assert "permissions: unknown; known are admin.manage_roles, " in unknown.message
+    assert "--permission: unknown; known are admin.manage_roles, " in unknown.message
     both = admin("role", "change", "admin", "--permission", "audit.read", "--no-permissions")
     assert (both.code, both.out) == (USAGE, "")
 
 
 def test_users(admin: Command) -> None:
-    assert admin("role", "list").code in {CLEAN, USAGE}
+    assert admin("role", "list").code in {CLEAN, INCOMPLETE}  # an embedded store is not there yet
     unknown = admin("user", "create", "eve@example.org", "--name", "Eve", "--role", "devloper")
-    assert (unknown.code, "role names no role; known are admin, developer," in unknown.message) == (USAGE, True)
+    assert (unknown.code, "--role: names no role; known are admin, developer," in unknown.message) == (USAGE, True)
     made = admin("user", "create", "ada@example.org", "--name", "Ada", "--role", "developer", "--plan", "PRO", "--json")
     assert (made.code, made.err) == (CLEAN, "")
     user = made.report
