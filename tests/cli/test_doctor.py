@@ -171,6 +171,13 @@ def test_a_pepper_that_keyed_nothing_here(tmp_path: Path) -> None:
     assert "under a pepper that cannot be read" in checks["token store"][0]["value"]
 
 
+def test_a_store_that_is_named_has_to_open(tmp_path: Path) -> None:
+    for place in ("postgresql:user:word@host/name", "mysql://host/name", "postgresql://127.0.0.1:1/name"):
+        code, checks, _ = doctor(tmp_path, TOKENGUARD_STORE_URL=place)
+        assert (code, broken(checks)) == (BROKEN, {"token store"})
+        assert "word" not in str(checks)
+
+
 def test_json_is_json(tmp_path: Path) -> None:
     ended: Ended = run("doctor", "--json", cwd=tmp_path)
     assert set(json.loads(ended.out)) == {"ok", "checks", "settings"}

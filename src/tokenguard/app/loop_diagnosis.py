@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 
+from tokenguard.app.embedded import STORE_VARIABLE
 from tokenguard.app.health import Check, Health, failed
 from tokenguard.app.store_care import StoreState, state
 from tokenguard.config.places import state_folder
@@ -47,8 +48,9 @@ def _store(environ: Mapping[str, str]) -> Iterator[Check]:
     try:
         found = state(environ)
     except UsageError as error:
-        # An installation without the extra, as a hook's is: it scans.
-        yield Check("token store", error.message, Health.NOTE, error.remedy or "tokenguard store check")
+        # An installation without the extra, as a hook's is, scans. A store that somebody named has to open.
+        health = Health.BROKEN if environ.get(STORE_VARIABLE) else Health.NOTE
+        yield Check("token store", error.message, health, error.remedy or "tokenguard store check")
         return
     except TokenguardError as error:
         yield failed("token store", error)
