@@ -17,8 +17,9 @@ from tokenguard.ruleset.assemble import load_builtin
 from tokenguard.store.actor import Actor
 from tokenguard.store.clock import SECOND, Clock, wall_clock
 from tokenguard.store.initialise import FirstAdmin, initialise
+from tokenguard.store.lookup import Question
 from tokenguard.store.pepper import Peppers, from_text
-from tokenguard.store.service import StoreService
+from tokenguard.store.service import StoreService, introspected
 from tokenguard.store.store import Store
 
 SQLITE = "sqlite"
@@ -26,6 +27,18 @@ POSTGRES = "postgresql"
 
 PEPPER = "a pepper that is only for tests, and long enough"
 ADMIN = "admin@example.org"
+
+
+def question(
+    caller: Secret,
+    *,
+    token: Secret | None = None,
+    token_sha256: str | None = None,
+    address: str | None = None,
+    agent: str | None = None,
+) -> Question:
+    """An introspection, as the API's call asks it."""
+    return Question(caller, introspected(token, token_sha256), address, agent)
 
 
 class TestClock:

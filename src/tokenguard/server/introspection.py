@@ -1,7 +1,7 @@
 """Whether a token lives (RFC 7662): the call that every request to a protected service waits for.
 
 It passes neither router nor models, and on SQLite not even a thread: looking caller and target up takes less time than
-handing that to one.
+handing that to one. Elsewhere those who ask at once are looked up together.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ from starlette.concurrency import run_in_threadpool
 
 from tokenguard.errors import RefusedError, StoreError
 from tokenguard.model.secret import Secret
-from tokenguard.server.authentication import credential
+from tokenguard.server.authentication import Credential, credential
 from tokenguard.server.body import FORM_TYPE, parse_form, read_body, require_type
 from tokenguard.server.problems import ProblemError, problem_of
+from tokenguard.server.together import Together
+from tokenguard.store.lookup import Answer, Question
 from tokenguard.store.readers import MustWaitError
+from tokenguard.store.service import introspected
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -40,6 +43,7 @@ class IntrospectionCall:
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
         self._store = admission.store
+        self._together = Together(admission.store.introspect_all)
         self._near = admission.store.database.is_sqlite
         self._slow_until = 0.0
 
@@ -62,52 +66,42 @@ class IntrospectionCall:
         """
         try:
             form = await read_form(scope, receive)
-        except ProblemError:
+            caller = credential(scope)
+            question = self._question(scope, caller, form)
+        except (ProblemError, RefusedError):
             # Whoever has no live token learns that, and not what is wrong with the form.
             await run_in_threadpool(self._admission.bearer, scope)
             raise
+        found = await self._found(question)
+        if isinstance(found, RefusedError):
+            # Also a request that is refused is counted.
+            await run_in_threadpool(self._admission.bearer, scope)
+            raise found
+        if found is None:
+            raise self._admission.refusal(scope, caller)
+        actor, introspection = found
+        self._admission.limits.token(actor)
+        return encoded(introspection)
+
+    def _question(self, scope: Scope, caller: Credential, form: dict[str, str]) -> Question:
+        token = form.get("token")
+        asked = introspected(Secret(token.encode()) if token else None, form.get("token_sha256") or None)
+        return Question(caller.secret, asked, scope["address"], self._admission.agent(scope))
+
+    async def _found(self, question: Question) -> Answer | RefusedError:
         began = monotonic()
         if self._near and began >= self._slow_until:
             try:
-                return self._at_once(scope, form, began)
+                return self._store.introspect(question, at_once=True)
             except MustWaitError:
                 pass
-            except RefusedError:
-                await run_in_threadpool(self._admission.bearer, scope)
-                raise
-        return await run_in_threadpool(self._found, scope, form)
-
-    def _at_once(self, scope: Scope, form: dict[str, str], began: float) -> bytes:
-        try:
-            return self._found(scope, form, at_once=True)
-        finally:
-            if monotonic() - began > _SLOW_SECONDS:
-                # The disk is slow: let requests wait in threads, not all of them in here.
-                self._slow_until = monotonic() + _THREADS_SECONDS
-
-    def _found(self, scope: Scope, form: dict[str, str], *, at_once: bool = False) -> bytes:
-        caller = credential(scope)
-        admission = self._admission
-        token, digest = form.get("token"), form.get("token_sha256")
-        try:
-            found = self._store.introspect(
-                caller.secret,
-                token=Secret(token.encode()) if token else None,
-                token_sha256=digest or None,
-                address=scope["address"],
-                agent=admission.agent(scope),
-                at_once=at_once,
-            )
-        except RefusedError:
-            # Also a request that is refused is counted, and nobody is told so before they were asked who they are.
-            if not at_once:
-                admission.bearer(scope)
-            raise
-        if found is None:
-            raise admission.refusal(scope, caller)
-        actor, introspection = found
-        admission.limits.token(actor)
-        return encoded(introspection)
+            except RefusedError as refused:
+                return refused
+            finally:
+                if monotonic() - began > _SLOW_SECONDS:
+                    # The disk is slow: let requests wait in threads, not all of them in here.
+                    self._slow_until = monotonic() + _THREADS_SECONDS
+        return await self._together.ask(question)
 
 
 async def read_form(scope: Scope, receive: Receive) -> dict[str, str]:

@@ -6,10 +6,12 @@ expired, or whose owner is deactivated goes the same way through here, and is re
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
+from tokenguard.errors import RefusedError
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import Introspection
 from tokenguard.store.actor import Actor, Permission
@@ -50,6 +52,28 @@ class Found(NamedTuple):
     permissions: str
 
 
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An introspection: who asks, and of which token."""
+
+    caller: Secret
+    token: Secret | bytes
+    """Its value, or the 32 bytes of its SHA-256.
+
+    A service that was shown the value was shown it by whoever uses it, and that is noted as a use; who only has the
+    hash looks, and leaves no trace.
+    """
+    address: str | None = None
+    agent: str | None = None
+
+
+Answer = tuple[Actor, Introspection] | None
+"""Who asked, and what they get to know; None: they are nobody."""
+
+_Rows = Mapping[bytes, "Found"]
+"""By their keyed hashes."""
+
+
 class _Rights(NamedTuple):
     """Scopes and permissions as they are written, read."""
 
@@ -84,27 +108,16 @@ class Lookup:
             UnavailableError: the database cannot be had now.
             StoreError: it is broken.
         """
-        rows = self._found(self._hashes(token))
-        now = self._context.now()
-        found = self._accepted(rows, now, address, agent)
+        hashes = self._hashes(token)
+        rows, now = self._found(hashes), self._context.now()
+        found = self._accepted(rows, hashes, now, address, agent)
         if found is None:
             return None
         self._usage.note(found.id, now, address)
         return self._actor(found, address, agent)
 
-    def introspect(
-        self,
-        caller: Secret,
-        token: Secret | bytes,
-        *,
-        address: str | None,
-        agent: str | None,
-        at_once: bool = False,
-    ) -> tuple[Actor, Introspection] | None:
-        """Who the caller is and whether the other token lives, in one query; None: the caller is nobody.
-
-        `token`: its value, or the 32 bytes of its SHA-256. A service that was shown the value was shown it by whoever
-        uses it, and that is noted as a use; who only has the hash looks, and leaves no trace.
+    def introspect(self, question: Question, *, at_once: bool = False) -> Answer:
+        """Who the caller is and whether the other token lives, in one query.
 
         Raises:
             MustWaitError: with `at_once`, which is SQLite's and for one thread only: ask again without it.
@@ -112,16 +125,38 @@ class Lookup:
             UnavailableError: the database cannot be had now.
             StoreError: it is broken.
         """
-        callers, others = self._hashes(caller), self._hashes(token)
+        callers, others = self._hashes(question.caller), self._hashes(question.token)
         rows = self._found((*callers, *others), at_once=at_once)
-        now = self._context.now()
-        found = self._accepted([row for row in rows if row.keyed_hash in callers], now, address, agent)
+        return self._answer(question, callers, others, rows, self._context.now())
+
+    def introspect_all(self, questions: Sequence[Question]) -> list[Answer | RefusedError]:
+        """As `introspect`, of many: one query, and for each its answer or its refusal, in their order.
+
+        Raises:
+            UnavailableError: the database cannot be had now.
+            StoreError: it is broken.
+        """
+        asked = [(each, self._hashes(each.caller), self._hashes(each.token)) for each in questions]
+        wanted = dict.fromkeys(keyed for _, callers, others in asked for keyed in (*callers, *others))
+        rows, now = self._found(_padded(tuple(wanted))), self._context.now()
+        answers: list[Answer | RefusedError] = []
+        for each, callers, others in asked:
+            try:
+                answers.append(self._answer(each, callers, others, rows, now))
+            except RefusedError as refused:
+                answers.append(refused)
+        return answers
+
+    def _answer(
+        self, question: Question, callers: Sequence[bytes], others: Sequence[bytes], rows: _Rows, now: int
+    ) -> Answer:
+        found = self._accepted(rows, callers, now, question.address, question.agent)
         if found is None:
             return None
-        self._usage.note(found.id, now, address)
-        actor = self._actor(found, address, agent)
+        self._usage.note(found.id, now, question.address)
+        actor = self._actor(found, question.address, question.agent)
         actor.require(Permission.INTROSPECT)
-        return actor, self._introspection(others, rows, now, actor, used=isinstance(token, Secret))
+        return actor, self._introspection(others, rows, now, actor, used=isinstance(question.token, Secret))
 
     def introspection(self, token: Secret | bytes, caller: Actor) -> Introspection:
         """Whether a token lives, for a caller who is known already."""
@@ -134,7 +169,7 @@ class Lookup:
         Its owner's own hand is no alarm.
         """
         hashes = tuple({keyed for token in tokens for keyed in self._hashes(token)})
-        for row in self._found(hashes) if hashes else ():
+        for row in self._found(hashes).values() if hashes else ():
             if row.honeytoken and row.revoked_at is None and row.owner_id != caller.user_id:
                 self._usage.spring(row.id, self._context.now(), caller.address, caller.agent)
 
@@ -148,11 +183,9 @@ class Lookup:
         return self._context.peppers.candidates(digest)
 
     def _introspection(
-        self, hashes: Sequence[bytes], rows: Sequence[Found], now: int, caller: Actor, *, used: bool
+        self, hashes: Sequence[bytes], rows: _Rows, now: int, caller: Actor, *, used: bool
     ) -> Introspection:
-        found = self._accepted(
-            [row for row in rows if row.keyed_hash in hashes], now, caller.address, caller.agent, shown=True
-        )
+        found = self._accepted(rows, hashes, now, caller.address, caller.agent, shown=True)
         if found is None:
             return INACTIVE
         if used:
@@ -167,13 +200,20 @@ class Lookup:
             iat=found.created_at // SECOND,
         )
 
-    def _accepted(
-        self, rows: Sequence[Found], now: int, address: str | None, agent: str | None, *, shown: bool = False
+    def _accepted(  # noqa: PLR0913 - who asks, when and from where
+        self,
+        rows: _Rows,
+        hashes: Sequence[bytes],
+        now: int,
+        address: str | None,
+        agent: str | None,
+        *,
+        shown: bool = False,
     ) -> Found | None:
-        """The row of a live token. At the very moment of its expiry it is not, any more."""
-        if not rows:
+        """The row of a live token that one of the hashes names. At the moment of its expiry it is not, any more."""
+        row = next((rows[keyed] for keyed in hashes if keyed in rows), None)
+        if row is None:
             return None
-        row = rows[0]
         if row.honeytoken:
             # Whoever tries it, found it somewhere: that its time is over makes this no less interesting.
             if row.revoked_at is None:
@@ -212,15 +252,21 @@ class Lookup:
             known = self._rights[key] = _Rights(scopes, effective, frozenset(effective))
         return known
 
-    def _found(self, hashes: Sequence[bytes], *, at_once: bool = False) -> list[Found]:
+    def _found(self, hashes: Sequence[bytes], *, at_once: bool = False) -> _Rows:
         """The tokens of these keyed hashes."""
         query = self._queries.get(len(hashes)) or self._query(len(hashes))
         if at_once:
-            return [Found._make(row) for row in self._at_once.fetch(query, hashes)]
-        rows = self._readers.fetch(query, hashes)
-        self._at_once.make_ready()
-        return [Found._make(row) for row in rows]
+            rows = self._at_once.fetch(query, hashes)
+        else:
+            rows = self._readers.fetch(query, hashes)
+            self._at_once.make_ready()
+        return {row[0]: Found._make(row) for row in rows}
 
     def _query(self, number: int) -> str:
         query = self._queries[number] = _QUERY.format(", ".join([self._mark] * number))
         return query
+
+
+def _padded(hashes: tuple[bytes, ...]) -> tuple[bytes, ...]:
+    """As many hashes as the next power of two, the last one again and again: few statements to prepare."""
+    return hashes + hashes[-1:] * ((1 << (len(hashes) - 1).bit_length()) - len(hashes))

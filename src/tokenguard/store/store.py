@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -9,21 +10,20 @@ from typing import Self
 from sqlalchemy import select
 
 from tokenguard.config.server_file import default_policies
-from tokenguard.errors import StoreError
+from tokenguard.errors import RefusedError, StoreError
 from tokenguard.model.policy import Policies
 from tokenguard.model.rule import RuleSet
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import Introspection
 from tokenguard.store.actor import Actor
 from tokenguard.store.clock import Clock, wall_clock
 from tokenguard.store.context import Context, context_for
 from tokenguard.store.engine import Database, open_database
-from tokenguard.store.lookup import Lookup
+from tokenguard.store.lookup import Answer, Lookup, Question
 from tokenguard.store.overview import Overview
 from tokenguard.store.pepper import Peppers
 from tokenguard.store.roles import LOCAL_EMAIL
 from tokenguard.store.schema import check_version
-from tokenguard.store.service import StoreService, introspected
+from tokenguard.store.service import StoreService
 from tokenguard.store.sessions import Sessions
 from tokenguard.store.tables import tokens, users
 from tokenguard.store.usage import UsageLog
@@ -110,27 +110,23 @@ class Store:
         """
         return self._lookup.authenticate(token, address=address, agent=agent)
 
-    def introspect(  # noqa: PLR0913 - the call of the API
-        self,
-        caller: Secret,
-        *,
-        token: Secret | None = None,
-        token_sha256: str | None = None,
-        address: str | None = None,
-        agent: str | None = None,
-        at_once: bool = False,
-    ) -> tuple[Actor, Introspection] | None:
+    def introspect(self, question: Question, *, at_once: bool = False) -> Answer:
         """Authentication and introspection in one look-up: as fast as it gets. None: the caller is nobody.
 
-        Only by its value is a token taken to be used; by its SHA-256 it is looked at, which leaves no trace.
-
         Raises:
-            RefusedError: INSUFFICIENT_SCOPE; VALIDATION: not exactly one of token and token_sha256, or not a hash.
+            RefusedError: INSUFFICIENT_SCOPE.
             UnavailableError: the database cannot be had now.
             MustWaitError: with `at_once`, which is SQLite's and for one thread only: ask again without it.
         """
-        asked = introspected(token, token_sha256)
-        return self._lookup.introspect(caller, asked, address=address, agent=agent, at_once=at_once)
+        return self._lookup.introspect(question, at_once=at_once)
+
+    def introspect_all(self, questions: Sequence[Question]) -> list[Answer | RefusedError]:
+        """As `introspect`, of many in one query: the answer or the refusal of each, in their order.
+
+        Raises:
+            UnavailableError: the database cannot be had now.
+        """
+        return self._lookup.introspect_all(questions)
 
     def local(self, user_name: str, *, agent: str | None = None) -> Actor:
         """Whoever can read the store's file and its pepper: `user_name` of this machine, who may everything."""
