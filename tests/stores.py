@@ -9,6 +9,7 @@ from pathlib import Path
 
 import postgres
 from tokenguard.config.server_file import default_policies
+from tokenguard.errors import RefusedError
 from tokenguard.model import RuleSet
 from tokenguard.model.policy import Policies
 from tokenguard.model.secret import Secret
@@ -17,7 +18,7 @@ from tokenguard.ruleset.assemble import load_builtin
 from tokenguard.store.actor import Actor
 from tokenguard.store.clock import SECOND, Clock, wall_clock
 from tokenguard.store.initialise import FirstAdmin, initialise
-from tokenguard.store.lookup import Question
+from tokenguard.store.lookup import Answer, Question
 from tokenguard.store.pepper import Peppers, from_text
 from tokenguard.store.service import StoreService, introspected
 from tokenguard.store.store import Store
@@ -39,6 +40,14 @@ def question(
 ) -> Question:
     """An introspection, as the API's call asks it."""
     return Question(caller, introspected(token, token_sha256), address, agent)
+
+
+def answer(store: Store, asked: Question) -> Answer:
+    """The answer to one introspection; raises its refusal."""
+    (found,) = store.introspect([asked])
+    if isinstance(found, RefusedError):
+        raise found
+    return found
 
 
 class TestClock:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from stores import ADMIN, People, Place, TestClock, question, with_policy
+from stores import ADMIN, People, Place, TestClock, answer, question, with_policy
 from tokenguard.model.policy import Policies
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import AuditFilter, NewToken, Target, TokenFilter, TokenStatus
@@ -249,7 +249,7 @@ def test_each_address_that_touches_a_bait_is_told_of(shop: Shop) -> None:
 def test_a_bait_that_is_shown_to_a_service_rings(shop: Shop) -> None:
     token_id, bait = shop.token(honeytoken=True)
     service = shop.people.token(shop.people.user("svc", role="service"), "tokens.introspect")
-    asked = shop.people.store.introspect(question(service, token=bait, address="192.0.2.50", agent="gateway"))
+    asked = answer(shop.people.store, question(service, token=bait, address="192.0.2.50", agent="gateway"))
     assert asked is not None
     assert not asked[1].active
     shop.people.store.flush_uses()
@@ -264,7 +264,7 @@ def test_a_service_that_is_shown_a_bait_rings_beside_who_used_it(shop: Shop) -> 
     store = shop.people.store
     store.authenticate(bait, address="192.0.2.50", agent="curl/8")
     for _ in range(3):
-        store.introspect(question(service, token=bait, address="192.0.2.50", agent="gateway"))
+        answer(store, question(service, token=bait, address="192.0.2.50", agent="gateway"))
     store.flush_uses()
     assert [each.get("shown_to_a_service", False) for each in shop.told("honeytoken.used")] == [False, True]
 

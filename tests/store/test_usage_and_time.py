@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event, select
 
 import plant
-from stores import People, Place, TestClock, question, with_policy
+from stores import People, Place, TestClock, answer, question, with_policy
 from tokenguard.errors import RefusedError
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import AuditFilter, Introspection, NewToken, TokenFilter, TokenStatus
@@ -167,7 +167,7 @@ def test_a_honeytoken_is_refused_and_told_of(people: People, clock: TestClock) -
     assert [event.action for event in events] == ["honeytoken.used", "token.created"]
     assert (events[0].address, events[0].agent, events[0].actor) == ("192.0.2.66", "curl", "anyone")
     clock.turn(seconds=60)
-    asked = people.store.introspect(question(service, token=created.token))
+    asked = answer(people.store, question(service, token=created.token))
     assert asked is not None
     assert not asked[1].active
     people.store.flush_uses()
@@ -185,10 +185,10 @@ def test_introspection(people: People, clock: TestClock) -> None:
     people.local.change_role("sender", permissions=[OWN, "messages:send"])
 
     def asked(**which: Any) -> Introspection:
-        answer = people.store.introspect(question(service, **which))
-        assert answer is not None
-        assert people.store.acting(answer[0]).introspect(**which) == answer[1]
-        return answer[1]
+        found = answer(people.store, question(service, **which))
+        assert found is not None
+        assert people.store.acting(found[0]).introspect(**which) == found[1]
+        return found[1]
 
     named: list[dict[str, Any]] = [{"token": created.token}, {"token_sha256": created.token.sha256()}]
     for which in named:
@@ -202,17 +202,17 @@ def test_introspection(people: People, clock: TestClock) -> None:
     dead = asked(token=Secret(b"nothing"))
     people.local.revoke_token(created.record.id)
     assert asked(token=created.token) == dead == asked(token_sha256="0" * 64)
-    assert people.store.introspect(question(created.token, token=service)) is None
+    assert answer(people.store, question(created.token, token=service)) is None
 
 
 def test_a_token_that_was_shown_is_used_one_that_was_looked_up_is_not(people: People) -> None:
     service = people.token(people.user("svc", role="service"), "tokens.introspect")
     token = people.token(people.user())
     token_id = people.local.list_tokens(_of("dana")).tokens[0].id
-    people.store.introspect(question(service, token_sha256=token.sha256()))
+    answer(people.store, question(service, token_sha256=token.sha256()))
     people.store.flush_uses()
     assert people.local.token(token_id).last_used_at is None
-    people.store.introspect(question(service, token=token))
+    answer(people.store, question(service, token=token))
     people.store.flush_uses()
     record = people.local.token(token_id)
     assert record.last_used_at is not None
@@ -226,7 +226,7 @@ def _of(name: str) -> TokenFilter:
 def test_introspection_needs_its_permission(people: People) -> None:
     token = people.token(people.user(), OWN)
     with pytest.raises(RefusedError) as refused:
-        people.store.introspect(question(token, token=token))
+        answer(people.store, question(token, token=token))
     assert refused.value.missing == ("tokens.introspect",)
     service = people.token(people.user("svc", role="service"), "tokens.introspect")
     wrong: list[dict[str, Any]] = [
@@ -237,7 +237,7 @@ def test_introspection_needs_its_permission(people: People) -> None:
     ]
     for which in wrong:
         with pytest.raises(RefusedError) as refused:
-            people.store.introspect(question(service, **which))
+            answer(people.store, question(service, **which))
         assert refused.value.code == "VALIDATION"
 
 
@@ -253,16 +253,16 @@ def test_many_introspections_at_once_are_answered_as_each_by_itself(people: Peop
         for caller in (service, narrow, live.token, Secret(b"nobody"))
         for token in (live.token, dead.token, service, Secret(b"nothing"))
     ] * 3
-    answers = people.store.introspect_all(asked)
-    for each, answer in zip(asked, answers, strict=True):
-        if isinstance(answer, RefusedError):
+    answers = people.store.introspect(asked)
+    for each, together in zip(asked, answers, strict=True):
+        if isinstance(together, RefusedError):
             with pytest.raises(RefusedError) as refused:
-                people.store.introspect(each)
-            assert (answer.code, answer.missing) == (refused.value.code, refused.value.missing)
+                answer(people.store, each)
+            assert (together.code, together.missing) == (refused.value.code, refused.value.missing)
         else:
-            assert answer == people.store.introspect(each)
-    assert [isinstance(answer, RefusedError) for answer in answers[:12]] == [False] * 4 + [True] * 8
-    assert [answer[1].active for answer in answers[:4] if isinstance(answer, tuple)] == [True, False, True, False]
+            assert together == answer(people.store, each)
+    assert [isinstance(each, RefusedError) for each in answers[:12]] == [False] * 4 + [True] * 8
+    assert [each[1].active for each in answers[:4] if isinstance(each, tuple)] == [True, False, True, False]
     people.store.flush_uses()
     assert people.local.token(live.record.id).last_used_at is not None
 

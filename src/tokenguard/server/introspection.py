@@ -1,13 +1,11 @@
 """Whether a token lives (RFC 7662): the call that every request to a protected service waits for.
 
-It passes neither router nor models, and on SQLite not even a thread: looking caller and target up takes less time than
-handing that to one. Elsewhere those who ask at once are looked up together.
+It passes neither router nor models, and those who ask at the same time are looked up together.
 """
 
 from __future__ import annotations
 
 from json.encoder import encode_basestring_ascii as _text
-from time import monotonic
 from typing import TYPE_CHECKING
 
 from starlette.concurrency import run_in_threadpool
@@ -18,8 +16,7 @@ from tokenguard.server.authentication import Credential, credential
 from tokenguard.server.body import FORM_TYPE, parse_form, read_body, require_type
 from tokenguard.server.problems import ProblemError, problem_of
 from tokenguard.server.together import Together
-from tokenguard.store.lookup import Answer, Question
-from tokenguard.store.readers import MustWaitError
+from tokenguard.store.lookup import Question
 from tokenguard.store.service import introspected
 
 if TYPE_CHECKING:
@@ -31,8 +28,6 @@ if TYPE_CHECKING:
 FORM_LIMIT = 16 * 1024
 """Bytes: a token, its hint, and what else a client of RFC 7662 or 7009 may send."""
 
-_SLOW_SECONDS = 0.1
-_THREADS_SECONDS = 10.0
 _DEAD = b'{"active": false}'
 _TYPE = (b"content-type", b"application/json")
 
@@ -42,10 +37,7 @@ class IntrospectionCall:
 
     def __init__(self, admission: Admission) -> None:
         self._admission = admission
-        self._store = admission.store
-        self._together = Together(admission.store.introspect_all)
-        self._near = admission.store.database.is_sqlite
-        self._slow_until = 0.0
+        self._together = Together(admission.store.introspect)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one."""
@@ -72,7 +64,7 @@ class IntrospectionCall:
             # Whoever has no live token learns that, and not what is wrong with the form.
             await run_in_threadpool(self._admission.bearer, scope)
             raise
-        found = await self._found(question)
+        found = await self._together.ask(question)
         if isinstance(found, RefusedError):
             # Also a request that is refused is counted.
             await run_in_threadpool(self._admission.bearer, scope)
@@ -87,21 +79,6 @@ class IntrospectionCall:
         token = form.get("token")
         asked = introspected(Secret(token.encode()) if token else None, form.get("token_sha256") or None)
         return Question(caller.secret, asked, scope["address"], self._admission.agent(scope))
-
-    async def _found(self, question: Question) -> Answer | RefusedError:
-        began = monotonic()
-        if self._near and began >= self._slow_until:
-            try:
-                return self._store.introspect(question, at_once=True)
-            except MustWaitError:
-                pass
-            except RefusedError as refused:
-                return refused
-            finally:
-                if monotonic() - began > _SLOW_SECONDS:
-                    # The disk is slow: let requests wait in threads, not all of them in here.
-                    self._slow_until = monotonic() + _THREADS_SECONDS
-        return await self._together.ask(question)
 
 
 async def read_form(scope: Scope, receive: Receive) -> dict[str, str]:

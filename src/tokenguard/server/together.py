@@ -1,8 +1,8 @@
 """Introspections that are asked at the same time, answered by one look-up.
 
-A database in another process costs a hand-over to a thread and a round trip, however many tokens are asked for. While
-one look-up is under way the next questions gather; whoever asks alone waits for nobody. Each is looked up after it was
-asked, so that a revocation counts from the next request on.
+A look-up costs a hand-over to a thread, a query and perhaps a round trip, however many tokens it is of. While one is
+under way the next questions gather; whoever asks alone waits for nobody. Each is looked up after it was asked, so that
+a revocation counts from the next request on.
 """
 
 from __future__ import annotations

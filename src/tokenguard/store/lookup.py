@@ -18,7 +18,7 @@ from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.clock import DAY, SECOND, moment
 from tokenguard.store.context import Context
 from tokenguard.store.engine import Database
-from tokenguard.store.readers import ReaderAtOnce, Readers
+from tokenguard.store.readers import Readers
 from tokenguard.store.roles import granted
 from tokenguard.store.usage import UsageLog
 
@@ -88,7 +88,6 @@ class Lookup:
 
     def __init__(self, database: Database, context: Context, usage: UsageLog) -> None:
         self._readers = Readers(database)
-        self._at_once = ReaderAtOnce(database)
         self._context = context
         self._usage = usage
         self._mark = "?" if database.is_sqlite else "%s"
@@ -116,21 +115,8 @@ class Lookup:
         self._usage.note(found.id, now, address)
         return self._actor(found, address, agent)
 
-    def introspect(self, question: Question, *, at_once: bool = False) -> Answer:
-        """Who the caller is and whether the other token lives, in one query.
-
-        Raises:
-            MustWaitError: with `at_once`, which is SQLite's and for one thread only: ask again without it.
-            RefusedError: INSUFFICIENT_SCOPE, the caller may not introspect.
-            UnavailableError: the database cannot be had now.
-            StoreError: it is broken.
-        """
-        callers, others = self._hashes(question.caller), self._hashes(question.token)
-        rows = self._found((*callers, *others), at_once=at_once)
-        return self._answer(question, callers, others, rows, self._context.now())
-
-    def introspect_all(self, questions: Sequence[Question]) -> list[Answer | RefusedError]:
-        """As `introspect`, of many: one query, and for each its answer or its refusal, in their order.
+    def introspect(self, questions: Sequence[Question]) -> list[Answer | RefusedError]:
+        """Who asks, and whether the tokens live that they ask of: one query, and for each its answer or its refusal.
 
         Raises:
             UnavailableError: the database cannot be had now.
@@ -176,7 +162,6 @@ class Lookup:
     def close(self) -> None:
         """Let go of the connections."""
         self._readers.close()
-        self._at_once.close()
 
     def _hashes(self, token: Secret | bytes) -> tuple[bytes, ...]:
         digest = sha256(token.reveal()).digest() if isinstance(token, Secret) else token
@@ -252,15 +237,10 @@ class Lookup:
             known = self._rights[key] = _Rights(scopes, effective, frozenset(effective))
         return known
 
-    def _found(self, hashes: Sequence[bytes], *, at_once: bool = False) -> _Rows:
+    def _found(self, hashes: Sequence[bytes]) -> _Rows:
         """The tokens of these keyed hashes."""
         query = self._queries.get(len(hashes)) or self._query(len(hashes))
-        if at_once:
-            rows = self._at_once.fetch(query, hashes)
-        else:
-            rows = self._readers.fetch(query, hashes)
-            self._at_once.make_ready()
-        return {row[0]: Found._make(row) for row in rows}
+        return {row[0]: Found._make(row) for row in self._readers.fetch(query, hashes)}
 
     def _query(self, number: int) -> str:
         query = self._queries[number] = _QUERY.format(", ".join([self._mark] * number))

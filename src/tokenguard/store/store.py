@@ -110,23 +110,15 @@ class Store:
         """
         return self._lookup.authenticate(token, address=address, agent=agent)
 
-    def introspect(self, question: Question, *, at_once: bool = False) -> Answer:
-        """Authentication and introspection in one look-up: as fast as it gets. None: the caller is nobody.
+    def introspect(self, questions: Sequence[Question]) -> list[Answer | RefusedError]:
+        """Authentication and introspection of many in one look-up: the answer or the refusal of each, in their order.
 
-        Raises:
-            RefusedError: INSUFFICIENT_SCOPE.
-            UnavailableError: the database cannot be had now.
-            MustWaitError: with `at_once`, which is SQLite's and for one thread only: ask again without it.
-        """
-        return self._lookup.introspect(question, at_once=at_once)
-
-    def introspect_all(self, questions: Sequence[Question]) -> list[Answer | RefusedError]:
-        """As `introspect`, of many in one query: the answer or the refusal of each, in their order.
+        Refused is whoever may not introspect.
 
         Raises:
             UnavailableError: the database cannot be had now.
         """
-        return self._lookup.introspect_all(questions)
+        return self._lookup.introspect(questions)
 
     def local(self, user_name: str, *, agent: str | None = None) -> Actor:
         """Whoever can read the store's file and its pepper: `user_name` of this machine, who may everything."""
