@@ -407,13 +407,19 @@ def test_sifted_together_the_same_objects_are_found_as_alone(
         nonlocal read
         read += size
 
-    with Sifter(stocked.git, scratch.each_hit, capacity) as sifter:
+    taken: dict[str, tuple[str, bytes]] = {}
+
+    def take(oid: str, kind: str, content: bytes) -> None:
+        taken[oid] = kind, content
+
+    with Sifter(stocked.git, scratch.each_hit, take=take, capacity=capacity) as sifter:
         bounds = [0, *sorted({min(cut, len(lines)) for cut in cuts}), len(lines)]
         sifter.sift((Shard(lines[first:end]) for first, end in itertools.pairwise(bounds)), count)
         outcome = sifter.outcome
     wanted = {oid for oid, content in stocked.contents.items() if scratch.any_hit(memoryview(content))}
     assert wanted <= set(outcome.all())
     assert set(outcome.hits) <= wanted
+    assert taken == {oid: ("blob", stocked.contents[oid]) for oid in outcome.hits}
     sizes = {line.split()[0].decode(): len(line) + int(line.split()[2]) + 1 for line in lines}
     assert set(outcome.alone) == {oid for oid, size in sizes.items() if size > capacity}
     assert read == sum(size for size in sizes.values() if size <= capacity)

@@ -1,17 +1,18 @@
-"""The objects of a database: sifted in streams, then those with hits read one by one."""
+"""The objects of a database: sifted in streams, those with hits scanned as they pass, a few read by themselves."""
 
 from __future__ import annotations
 
 import contextlib
 import queue
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 
 from tokenguard.app.pipeline import BlobScanner, Scanned
 from tokenguard.app.session import Session, in_threads
 from tokenguard.git.objects import MISSING, Census, ObjectReader, Shard, UnreadableObjectError
 from tokenguard.git.runner import Git
-from tokenguard.git.sift import Sifter
+from tokenguard.git.sift import Sifted, Sifter
 from tokenguard.model import Blob, Origin
 from tokenguard.sources.object_text import texts
 
@@ -28,8 +29,8 @@ class Found:
     blobs: dict[str, Scanned] = field(default_factory=dict)
     texts: dict[str, list[Scanned]] = field(default_factory=dict)
     """Of commits, tags and trees, by their ids."""
-    hits: dict[str, None] = field(default_factory=dict)
-    """Objects in which stage 1 hits anything; to be read, or read by now."""
+    alone: dict[str, None] = field(default_factory=dict)
+    """Objects that are still to be read by themselves: too large for a stream, or git broke off at them."""
     unread: list[str] = field(default_factory=list)
     total: int = 0
     """Objects that there are, those of an earlier scan among them."""
@@ -42,15 +43,33 @@ class Found:
         return (*self.blobs, *self.texts, *self.unread)
 
 
-def sift_objects(
-    session: Session, git: Git, listing: Iterator[Shard], hits: dict[str, None] | None = None
-) -> list[str]:
-    """The ids of the objects in which stage 1 hits anything, or at which git broke off.
+def sift_objects(session: Session, git: Git, listing: Iterator[Shard]) -> list[str]:
+    """The ids of the objects in which stage 1 hits anything, or at which git broke off."""
+    hits: dict[str, None] = {}
+    _sift(
+        session,
+        listing,
+        lambda: Sifter(git, session.detector.scratch().each_hit),
+        lambda sifted: hits.update(dict.fromkeys(sifted.all())),
+    )
+    return list(hits)
 
-    `hits` has those of each shard as soon as it is sifted, for whoever is interrupted.
-    """
+
+def search_objects(session: Session, git: Git, listing: Iterator[Shard], found: Found) -> None:
+    """Scan all objects into `found` as they pass, but for those that are to be read by themselves."""
+
+    def sifter() -> Sifter:
+        scanner = BlobScanner(session.detector)
+        return Sifter(git, scanner.scratch.each_hit, take=partial(_scan, scanner, found))
+
+    _sift(session, listing, sifter, lambda sifted: found.alone.update(dict.fromkeys(sifted.alone)))
+
+
+def _sift(
+    session: Session, listing: Iterator[Shard], sifter: Callable[[], Sifter], done: Callable[[Sifted], None]
+) -> None:
+    """Sift the shards in threads. `done` is told after each shard, for whoever is interrupted."""
     work = queue.SimpleQueue[Shard | None]()
-    hits = {} if hits is None else hits
     threads = session.jobs
 
     def feed() -> None:
@@ -63,15 +82,15 @@ def sift_objects(
                 work.put(None)
 
     def sift() -> None:
-        with Sifter(git, session.detector.scratch().each_hit) as sifter:
+        with sifter() as own:
 
             def taken() -> Iterator[Shard]:
                 for shard in iter(work.get, None):
                     yield shard
-                    hits.update(dict.fromkeys(sifter.outcome.all()))
+                    done(own.outcome)
 
-            sifter.sift(taken(), session.progress.advance)
-            hits.update(dict.fromkeys(sifter.outcome.all()))
+            own.sift(taken(), session.progress.advance)
+            done(own.outcome)
 
     roles = [feed, *([sift] * threads)]
 
@@ -79,7 +98,6 @@ def sift_objects(
         roles.pop()()
 
     in_threads(len(roles), play)
-    return list(hits)
 
 
 def count_objects(session: Session, census: Census) -> None:
@@ -108,20 +126,32 @@ def read_objects(session: Session, git: Git, oids: Collection[str], found: Found
                     found.unread.append(oid)
                     session.collector.skip(f"object {oid}", f"{error}; run: git fsck")
 
-    # Unpacking archives is most of the work here, and zlib lets other threads run.
     in_threads(max(1, min(session.jobs, len(oids))), read)
 
 
 def _read_object(scanner: BlobScanner, reader: ObjectReader, oid: str, found: Found) -> None:
+    # What passed in a stream that broke off may have been damaged.
+    found.blobs.pop(oid, None)
+    found.texts.pop(oid, None)
     with contextlib.closing(reader.open(oid)) as content:
         kind = content.kind
         data = content.read() if kind in _TEXT_KINDS or content.remaining <= _IN_MEMORY else None
+    if data is not None:
+        _scan(scanner, found, oid, kind, data)
+    else:
+        _keep(found, oid, scanner.scan(reader.blob(oid, Origin(found.source, "", blob=oid))))
+    found.alone.pop(oid, None)
+
+
+def _scan(scanner: BlobScanner, found: Found, oid: str, kind: str, data: bytes) -> None:
     if kind in _TEXT_KINDS:
-        outcomes = [scanner.scan(text) for text in texts(found.source, kind, oid, data or b"")]
+        outcomes = [scanner.scan(text) for text in texts(found.source, kind, oid, data)]
         if any(each.matches or each.skipped for each in outcomes):
             found.texts[oid] = outcomes
-        return
-    origin = Origin(found.source, "", blob=oid)
-    scanned = scanner.scan(reader.blob(oid, origin) if data is None else Blob.of(origin, data))
+    else:
+        _keep(found, oid, scanner.scan(Blob.of(Origin(found.source, "", blob=oid), data)))
+
+
+def _keep(found: Found, oid: str, scanned: Scanned) -> None:
     if scanned.matches or scanned.skipped:
         found.blobs[oid] = scanned

@@ -14,7 +14,7 @@ from pathlib import Path
 from tokenguard.app.attribution import Introductions, attribute, leave_unplaced
 from tokenguard.app.files import ignored, scan_blobs, scan_tree
 from tokenguard.app.memory import Memory, recall, remember
-from tokenguard.app.objects import Found, count_objects, read_objects, sift_objects
+from tokenguard.app.objects import Found, count_objects, read_objects, search_objects
 from tokenguard.app.session import Session
 from tokenguard.errors import GitError
 from tokenguard.git.history import History
@@ -95,19 +95,18 @@ def _shows_secret(session: Session, introductions: Introductions) -> bool:
 
 def _salvage(session: Session, git: Git, found: Found, prefix: str) -> None:
     """Report what was found when the scan ended early, though where it came from was not asked any more."""
-    waiting = [oid for oid in tuple(found.hits) if oid not in found.blobs and oid not in found.texts]
     with contextlib.suppress(GitError):
-        read_objects(session, git, waiting, found)
+        read_objects(session, git, tuple(found.alone), found)
     leave_unplaced(session, found, prefix)
 
 
 def scan_objects(session: Session, git: Git, found: Found, memory: Memory, inventory: Inventory | None = None) -> None:
     """What is in the objects that are not remembered, and in those that are to be read again, into `found`."""
     census = Census()
-    sift_objects(session, git, _listing(git, census, memory, inventory), found.hits)
+    search_objects(session, git, _listing(git, census, memory, inventory), found)
     count_objects(session, census)
     session.collector.count(remembered=memory.objects)
-    read_objects(session, git, dict.fromkeys((*memory.again, *found.hits)), found)
+    read_objects(session, git, dict.fromkeys((*memory.again, *found.alone)), found)
     found.unread += census.missing
     found.total = memory.objects + census.objects
     found.listed = not census.broken

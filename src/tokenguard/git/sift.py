@@ -19,6 +19,9 @@ from tokenguard.git.tray import CAPACITY, OBJECTS, Tray
 Search = Callable[[memoryview, Callable[[int], int]], None]
 """Calls back with the end of each hit; the answer is the offset up to which further ones do not matter."""
 
+Take = Callable[[str, str, bytes], None]
+"""Told of an object in which the search hits: its id, its type, its content."""
+
 _BARREN = 1000
 """Times in a row that git may end without giving one whole object: each costs a start of git."""
 
@@ -39,9 +42,11 @@ class Sifted:
 class Sifter:
     """Sifts shards; a thread's own."""
 
-    def __init__(self, git: Git, search: Search, capacity: int = CAPACITY) -> None:
+    def __init__(self, git: Git, search: Search, *, take: Take | None = None, capacity: int = CAPACITY) -> None:
+        """`take` gets each object with a hit. What git broke off at, it may get damaged: read what is `alone` anew."""
         self._tray = Tray(git)
         self._search = search
+        self._take = take
         self._capacity = min(capacity, CAPACITY)
         self._barren = 0
         self._rests: list[_Load] = []
@@ -113,7 +118,12 @@ class Sifter:
             return starts[place + 1]
 
         self._search(data[: starts[-1]], note)
-        self.outcome.hits.extend(_name(lines[place]) for place in hits)
+        for place in hits:
+            header = lines[place]
+            self.outcome.hits.append(_name(header))
+            if self._take is not None:
+                content = data[starts[place] + len(header) : starts[place + 1] - 1]
+                self._take(_name(header), header.split()[1].decode(), bytes(content))
 
     def __enter__(self) -> Self:
         return self
