@@ -15,7 +15,8 @@ from tokenguard.app.changes import scan_changes
 from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
 from tokenguard.app.session import Session
-from tokenguard.git.changes import commits, push, staged, whole_index
+from tokenguard.git.changes import commits, push
+from tokenguard.git.index_changes import staged, whole_index
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git
 from tokenguard.ruleset.assemble import load_builtin

@@ -1,7 +1,7 @@
 """Scan what a change adds: the secrets of each new blob without those that it held before.
 
-What is new is told by `tokenguard.git.changes`. Bases are read only where a new blob holds something, so that a
-change without a secret costs the reading of the new blobs alone.
+What is new is told by `tokenguard.git.changes` and `index_changes`. Bases are read only where a new blob holds
+something, so that a change without a secret costs the reading of the new blobs alone.
 """
 
 from __future__ import annotations
@@ -15,12 +15,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tokenguard.app.collect import origin_location
-from tokenguard.app.objects import sift_objects
 from tokenguard.app.pipeline import BlobScanner, Scanned
 from tokenguard.app.session import Session
 from tokenguard.errors import GitError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath
-from tokenguard.git.objects import Census, ObjectReader, UnreadableObjectError, shards_of
+from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.runner import Git
 from tokenguard.model import Blob, Origin
 from tokenguard.sources.object_text import texts
@@ -201,6 +200,9 @@ class _ChangeScan:
 
     def _sifted(self, kind: str, oids: Collection[str]) -> list[str]:
         """Those of many objects in which stage 1 hits, and those at which git broke off."""
+        from tokenguard.app.objects import sift_objects  # start-up time: a commit is small
+        from tokenguard.git.objects import Census, shards_of
+
         session, census = self._session, Census()
         listing = shards_of(self._git, (oid.encode() for oid in oids), census)
         found = set(sift_objects(session, self._git, listing))

@@ -13,7 +13,7 @@ from tokenguard.app.sight import of_change
 from tokenguard.cli.run import Run, run_scan
 from tokenguard.cli.scan_options import ScanOptions
 from tokenguard.errors import RangeError
-from tokenguard.git import changes
+from tokenguard.git import index_changes
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader
 from tokenguard.git.repository import locate
@@ -50,9 +50,9 @@ def run_staged(repo: str, options: ScanOptions, *, hook: bool = False, whole_if_
     """The index against HEAD; the whole index where nothing is staged, if asked for (pre-commit's --all-files)."""
 
     def find(git: Git) -> ChangeSet:
-        staged = changes.staged(git)
+        staged = index_changes.staged(git)
         if whole_if_unchanged and not staged.changes and not staged.paths:
-            return changes.whole_index(git)
+            return index_changes.whole_index(git)
         return staged
 
     return run_change(repo, find, lambda _changed: "", options, hook=hook)
@@ -68,9 +68,10 @@ def run_commits(repo: str, ranges: Sequence[str], options: ScanOptions) -> int:
         raise RangeError("several ranges: git would leave out of each what another excludes", remedy="scan one by one")
 
     def find(git: Git) -> ChangeSet:
+        from tokenguard.git.changes import commits
         from tokenguard.git.default_range import default_ranges
 
-        return changes.commits(git, ranges or default_ranges(git, os.environ))
+        return commits(git, ranges or default_ranges(git, os.environ))
 
     return run_change(repo, find, _newest, options)
 
@@ -87,7 +88,9 @@ def run_push(repo: str, lines: BinaryIO, remote: str | None, options: ScanOption
             pushed = pre_commit_range(os.environ)
             if pushed is not None:
                 return pre_commit_changes(git, pushed)
-        return changes.push(git, told, remote)
+        from tokenguard.git.changes import push
+
+        return push(git, told, remote)
 
     return run_change(repo, find, _newest, options, hook=hook)
 
@@ -96,7 +99,9 @@ def run_receive(repo: str, lines: BinaryIO, options: ScanOptions) -> int:
     """What a push brings in. Always in a hook, always strict."""
 
     def find(git: Git) -> ChangeSet:
-        return changes.receive(git, [os.fsdecode(line) for line in lines.read().splitlines()])
+        from tokenguard.git.changes import receive
+
+        return receive(git, [os.fsdecode(line) for line in lines.read().splitlines()])
 
     return run_change(repo, find, _newest, options, hook=True, strict=True)
 

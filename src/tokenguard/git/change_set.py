@@ -1,6 +1,6 @@
 """What a change adds, as values: changed blobs with what they were before, and all that has no "before".
 
-How the values come about from a repository is `tokenguard.git.changes`.
+How the values come about from a repository is `tokenguard.git.changes` and `index_changes`.
 """
 
 from __future__ import annotations

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tokenguard.model.finding import Status
-
 if TYPE_CHECKING:
     from tokenguard.model.finding import Finding
     from tokenguard.model.report import Report
 
 _THOUSAND = 1000
-_DEAD = frozenset({Status.REVOKED, Status.EXPIRED})
 
 
 def counted(number: int, noun: str) -> str:
@@ -36,7 +33,12 @@ def worst_first(report: Report) -> list[Finding]:
 
 def rules_to_act_on(report: Report) -> set[str]:
     """The ids of the rules with a finding that may still live: whatever is dead already needs no revocation."""
-    return {finding.rule_id for finding in report.findings if finding.status not in _DEAD}
+    if not report.findings:
+        return set()
+    from tokenguard.model.finding import Status  # start-up time: a clean commit never builds the classes of findings
+
+    dead = {Status.REVOKED, Status.EXPIRED}
+    return {finding.rule_id for finding in report.findings if finding.status not in dead}
 
 
 def summary(report: Report) -> str:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from tokenguard.model.report import State
 from tokenguard.model.rule import Severity
 from tokenguard.report.escape import flowed, shown
-from tokenguard.report.place import spread
 from tokenguard.report.summary import counted, rules_to_act_on, summary, worst_first
 
 if TYPE_CHECKING:
@@ -140,6 +139,8 @@ def _text(text: str) -> str:
 
 
 def _locations(locations: tuple[Location, ...]) -> list[str]:
+    from tokenguard.report.place import spread  # start-up time: a clean commit has no places
+
     listed = spread(locations, _MAX_LOCATIONS)
     wheres = [f"{_text(location.path)}:{location.line}:{location.column}" for location in listed]
     width = max((len(where) for where in wheres if len(where) <= _MAX_ALIGNED), default=0)

@@ -1,4 +1,4 @@
-"""The index against HEAD, as `tokenguard.git.changes.staged` sees it."""
+"""The index against HEAD, as `tokenguard.git.index_changes.staged` sees it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import tokenguard
 from git_repository import RepositoryBuilder
 from tokenguard.errors import GitError
 from tokenguard.git.change_set import Change, NewPath
-from tokenguard.git.changes import staged, whole_index
+from tokenguard.git.index_changes import staged, whole_index
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git
 
@@ -175,10 +175,10 @@ def test_unmerged_entries_without_a_merge(repository: RepositoryBuilder) -> None
 IN_A_HOOK = """\
 import os, sys
 from pathlib import Path
-from tokenguard.git import changes, repository, runner
+from tokenguard.git import index_changes, repository, runner
 
 git = runner.Git(repository.locate(Path.cwd(), os.environ), hook=True)
-Path(sys.argv[1]).write_text(" ".join(change.path for change in changes.staged(git).changes))
+Path(sys.argv[1]).write_text(" ".join(change.path for change in index_changes.staged(git).changes))
 """
 
 
