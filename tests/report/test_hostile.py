@@ -117,7 +117,7 @@ def test_csv_gives_every_text_back(hostile_report: HostileReport, render: Render
         "summary",
     ]
     for column in ("path", "author", "ref", "commit", "title"):
-        assert rows[0][column].removeprefix("'") == shown(text).removeprefix("'")
+        assert rows[0][column] in (shown(text), "'" + shown(text))
     assert all(set(row) == set(COLUMNS) for row in rows)
 
 

@@ -32,5 +32,5 @@ def test_the_text_format_loads_nothing_of_the_others() -> None:
     modules = _imported_by("from tokenguard.report.registry import reporter; reporter('text')")
     assert not modules & {"json", "csv", "xml", "uuid", "urllib", "tempfile", "datetime", "time", "textwrap"}
     assert {module for module in modules if module.startswith("tokenguard.report.")} == {
-        f"tokenguard.report.{module}" for module in ("escape", "place", "registry", "summary", "text")
+        f"tokenguard.report.{module}" for module in ("escape", "registry", "summary", "text")
     }
