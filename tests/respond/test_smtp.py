@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from respond.certificates import OPENSSL, certificate_for
+from respond.dripping import dripping
 from respond.post_office import PASSWORD, USER, PostOffice, post_office
 from respond.test_webhook import NASTY, notice
 from tokenguard.errors import ConfigError
@@ -179,26 +179,11 @@ def test_a_refusal_is_no_delivery(code: str) -> None:
 
 
 def test_a_server_that_drips_is_cut_off() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def drip() -> None:
-            taken, _ = listening.accept()
-            with taken:
-                try:
-                    while True:
-                        taken.sendall(b"2")
-                        time.sleep(0.05)  # a server that never ends
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
-        slow = PostOffice(port=listening.getsockname()[1])
+    with dripping(b"2") as port:
         started = time.monotonic()
         with pytest.raises(NotDeliveredError, match="in time"):
-            mail(slow, seconds=1.0).send(notice())
+            mail(PostOffice(port=port), seconds=1.0).send(notice())
         assert time.monotonic() - started < 4
-        thread.join(5)
 
 
 def test_nobody_there() -> None:

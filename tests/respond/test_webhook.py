@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from respond.certificates import OPENSSL, certificate_for
+from respond.dripping import dripping
 from respond.web import Asked, Reply, Web, serving
 from tokenguard.errors import ConfigError
 from tokenguard.model.notification import Kind, Notice, NoticeToken
@@ -131,30 +132,11 @@ def test_what_is_no_delivery(answer: Reply, why: str) -> None:
 
 
 def test_a_head_that_drips_is_cut_off() -> None:
-    """Each byte comes well within a timeout of the socket: only the deadline ends it."""
-    import socket
-    import threading
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-
-        def drip() -> None:
-            taken, _ = listening.accept()
-            with taken:
-                try:
-                    while True:
-                        taken.sendall(b"H")
-                        time.sleep(0.05)  # a receiver that never ends
-                except OSError:
-                    return
-
-        thread = threading.Thread(target=drip)
-        thread.start()
+    with dripping(b"H") as port:
         started = time.monotonic()
         with pytest.raises(NotDeliveredError, match="in time"):
-            post(f"http://127.0.0.1:{listening.getsockname()[1]}/", b"", {}, WIRE)
+            post(f"http://127.0.0.1:{port}/", b"", {}, WIRE)
         assert time.monotonic() - started < 4
-        thread.join(5)
-        assert not thread.is_alive()
 
 
 def test_a_large_answer_is_not_read() -> None:

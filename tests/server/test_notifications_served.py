@@ -47,7 +47,7 @@ def until(condition: Any, seconds: float = 20) -> float:
     started = time.monotonic()
     while not condition():
         assert time.monotonic() < started + seconds
-        time.sleep(0.01)
+        time.sleep(0.01)  # the server is a process of its own; there is a deadline
     return time.monotonic() - started
 
 
@@ -68,7 +68,7 @@ def test_a_server_tells_of_revocations_and_baits(tmp_path: Path, office: PostOff
         assert hook.asked[0].json()["data"]["tokens"][0]["id"] == token_id
 
         bait_id, bait = mint(server, admin, honeytoken=True)
-        time.sleep(0.5)
+        time.sleep(0.5)  # the relay sleeps by now: the alarm has to wake it
         refused = server.ask("GET", "/api/v1/auth/me", bait)
         waited = until(lambda: len(hook.asked) == 2)
         assert refused.status_code == 401

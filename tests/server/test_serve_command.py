@@ -63,9 +63,9 @@ def test_running_requests_finish_and_last_uses_are_written(
                 target=lambda: answers.append(server.ask("POST", "/api/v1/tokens", admin, json={"name": "late"}))
             )
             asked.start()
-            time.sleep(0.5)
+            time.sleep(0.5)  # the request waits for the lock by now
             server.process.send_signal(sent)
-            time.sleep(0.5)
+            time.sleep(0.5)  # it would have ended if it did not wait
             assert server.process.poll() is None
             with pytest.raises(requests.ConnectionError):
                 server.ask("GET", "/healthz")

@@ -198,7 +198,7 @@ def wait_for(condition: Any, seconds: float = 10) -> None:
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.005)
+        time.sleep(0.005)  # the relay has threads of its own; there is a deadline
 
 
 def test_a_bait_rings_within_a_second_while_another_channel_hangs(place: Place, running: ExitStack) -> None:
@@ -210,7 +210,7 @@ def test_a_bait_rings_within_a_second_while_another_channel_hangs(place: Place, 
     assert bait.token is not None
     wait_for(lambda: fast.sent)
     for _ in range(3):
-        time.sleep(0.3)
+        time.sleep(0.3)  # the slow channel hangs, and the fast one sleeps again
     used = time.monotonic()
     assert people.store.authenticate(bait.token, address="192.0.2.66", agent="curl/8") is None
     wait_for(lambda: len(fast.sent) == 2)
@@ -239,7 +239,7 @@ def test_several_relays_share_the_work(place: Place, running: ExitStack) -> None
     for number in range(15):
         leaked(people, f"owner{number}")
     wait_for(lambda: sum(len(each.sent) for each in told) >= 15)
-    time.sleep(0.5)
+    time.sleep(0.5)  # what is sent twice would come now
     ids = [notice.id for each in told for _, notice in each.sent]
     assert len(ids) == len(set(ids)) == 15
 
@@ -278,7 +278,7 @@ def test_a_stop_waits_for_what_is_under_way_and_no_longer(place: Place) -> None:
     sending.start()
     for number in range(5):
         leaked(people, f"owner{number}")
-    time.sleep(0.4)
+    time.sleep(0.4)  # in the middle of the first message, which takes half a second
     started = time.monotonic()
     sending.close()
     assert time.monotonic() - started < 2
