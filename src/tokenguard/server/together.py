@@ -35,7 +35,9 @@ class Together:
     def __init__(self, look_up: LookUp) -> None:
         self._look_up = look_up
         self._waiting: deque[_Asked] = deque()
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+        """The event loop itself keeps none of them alive."""
 
     async def ask(self, question: Question) -> Answer | RefusedError:
         """The answer to one, or its refusal.
@@ -45,13 +47,21 @@ class Together:
         """
         future: asyncio.Future[Answer | RefusedError] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._under_way) < _LOOK_UPS:
+        if self._under_way < _LOOK_UPS:
+            self._under_way += 1
             task = asyncio.create_task(self._work())
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
     async def _work(self) -> None:
+        try:
+            await self._answer_all()
+        finally:
+            # Not when the loop comes to tell of the task's end: whoever asked before that would wait for nobody.
+            self._under_way -= 1
+
+    async def _answer_all(self) -> None:
         while self._waiting:
             some = [self._waiting.popleft() for _ in range(min(_MOST, len(self._waiting)))]
             try:
