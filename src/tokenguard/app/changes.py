@@ -10,7 +10,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -22,6 +21,7 @@ from tokenguard.git.change_set import Change, ChangeSet, NewPath
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.runner import Git
 from tokenguard.model import Blob, Origin
+from tokenguard.model.lazy_dataclass import dataclass, replace
 from tokenguard.sources.object_text import texts
 
 if TYPE_CHECKING:

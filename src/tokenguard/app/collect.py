@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tokenguard.model import Coverage, Problem, Skipped
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from tokenguard.app.conceal import Concealer
@@ -109,7 +109,7 @@ class Collector:
                 self._counts[name] += number
 
     def _cleaned(self, place: Location) -> Location:
-        from dataclasses import replace
+        from tokenguard.model.lazy_dataclass import replace
 
         return replace(
             place,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tokenguard import __version__
 from tokenguard.model import Report
+from tokenguard.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from tokenguard.app.collect import Collector

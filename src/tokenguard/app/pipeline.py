@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tokenguard.model.lazy_dataclass import dataclass
 from tokenguard.scan.windows import WINDOW, fill
 
 if TYPE_CHECKING:

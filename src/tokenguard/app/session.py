@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 
 class Progress(Protocol):

@@ -8,13 +8,13 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenguard.config.places import REPOSITORY_FILE, user_file
 from tokenguard.config.settings import FileSettings, Layer, Settings
 from tokenguard.errors import ConfigError
+from tokenguard.model.lazy_dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from tokenguard.git.change_set import ChangeSet

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -18,6 +17,7 @@ from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.objects import ObjectReader
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git, VersionCheck
+from tokenguard.model.lazy_dataclass import replace
 
 Find = Callable[[Git], ChangeSet]
 

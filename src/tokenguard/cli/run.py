@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -26,6 +25,7 @@ from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.settings import Settings
 from tokenguard.errors import OutputError
 from tokenguard.model import Report, RuleSet, Severity, State
+from tokenguard.model.lazy_dataclass import dataclass, replace
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
 from tokenguard.report.summary import summary

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenguard.model import Severity
+from tokenguard.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

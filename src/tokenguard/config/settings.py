@@ -5,9 +5,10 @@ Reading them from files, the environment and flags is `tokenguard.config.file` a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from tokenguard.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -6,10 +6,10 @@ How the values come about from a repository is `tokenguard.git.changes` and `ind
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from tokenguard.git.raw_diff import Difference
 from tokenguard.model import Skipped
+from tokenguard.model.lazy_dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import replace
 
 from tokenguard.errors import GitError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath, changes_of, paths_of
 from tokenguard.git.raw_diff import GITLINK, Difference, index_differences
 from tokenguard.git.runner import Git
+from tokenguard.model.lazy_dataclass import replace
 
 
 def staged(git: Git, *, else_all: bool = False) -> ChangeSet:

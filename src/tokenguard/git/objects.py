@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Self
 
 from tokenguard.git.runner import Git, Process
 from tokenguard.model import Blob, Origin
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 SHARD_BYTES = 128 << 20
 """Content bytes of one shard: long enough to keep delta chains together, short enough to balance two readers."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from tokenguard.errors import GitError
 from tokenguard.git.runner import Git
+from tokenguard.model.lazy_dataclass import dataclass
 
 ABSENT = "000000"
 TREE = "040000"

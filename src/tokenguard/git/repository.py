@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenguard.errors import NotARepositoryError
+from tokenguard.model.lazy_dataclass import dataclass
 
 _POINTER_LIMIT = 4096
 """A `.git` file or a `commondir` file is one short line; more is no pointer."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from tokenguard.model.lazy_dataclass import dataclass
 
 
 class Reader(Protocol):

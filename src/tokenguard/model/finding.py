@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from tokenguard.model.blob import Origin
+from tokenguard.model.lazy_dataclass import dataclass
 from tokenguard.model.rule import Severity
 
 

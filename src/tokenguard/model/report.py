@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from tokenguard.model.blob import Skipped

@@ -6,10 +6,11 @@ Reading rules from YAML is `tokenguard.ruleset`; matching them is `tokenguard.sc
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from tokenguard.model.issuer import IssuerApi

@@ -5,8 +5,9 @@ Each format is a module with a function `write`: the module itself is the Report
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from tokenguard.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from typing import TextIO

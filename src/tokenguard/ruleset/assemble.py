@@ -6,7 +6,6 @@ Start-up goes through here with every hook: no YAML is read and nothing heavy im
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import fields
 
 from tokenguard.errors import RuleError, UsageError
 from tokenguard.model import Rule, RuleSet, Severity
@@ -57,7 +56,7 @@ def digest_of(rules: Iterable[Rule]) -> str:
     """`sha256:` and the digest over everything in the rules, and their order, that can change a result."""
     import hashlib  # start-up time: the built-in rules carry their digest
 
-    names = [field.name for field in fields(Rule) if field.name not in _NOT_IN_RESULTS]
+    names = [name for name in Rule.__match_args__ if name not in _NOT_IN_RESULTS]
     digest = hashlib.sha256(_DIGEST_DOMAIN.encode())
     for rule in rules:
         # ascii() is one-to-one for these values and the same on every Python.

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ import hyperscan
 
 from tokenguard.errors import RuleError
 from tokenguard.model import Rule, RuleSet
+from tokenguard.model.lazy_dataclass import dataclass, replace
 from tokenguard.scan.store import load_database, save_database
 
 _COMPILED_IN_MEMORY = 16

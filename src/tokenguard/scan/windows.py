@@ -7,9 +7,9 @@ that stage 2 decides the same as on the whole blob.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tokenguard.model import Reader
+from tokenguard.model.lazy_dataclass import dataclass
 
 WINDOW = 4 << 20
 """Bytes of a window: many calls' worth, yet small beside the caches of a core."""
