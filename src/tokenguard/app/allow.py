@@ -7,13 +7,13 @@ held before it (settled), so that no change can wave itself through in silence.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tokenguard.app.baseline import Baseline
 from tokenguard.model import Allowance, Finding, Location, Suppressed, SuppressedBy
+from tokenguard.model.lazy_dataclass import dataclass, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from tokenguard.git.history import History, Introduction
 from tokenguard.git.runner import Git
 from tokenguard.git.walk import Proof
 from tokenguard.model import Location, Match
+from tokenguard.model.lazy_dataclass import replace
 
 UNREACHABLE = "unreachable blob"
 """The path of a blob that no commit, index or ref leads to."""

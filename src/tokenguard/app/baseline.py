@@ -7,13 +7,13 @@ put together are a right baseline again. Whether an entry covers a finding in a 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from tokenguard.config.file import read_bounded, read_inside
 from tokenguard.config.ignore import FINGERPRINT, RULE_ID
 from tokenguard.errors import ConfigError, OperationError
 from tokenguard.model import Report, RuleSet, State, SuppressedBy
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

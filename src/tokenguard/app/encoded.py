@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 
 from tokenguard.app.detector import Detector
 from tokenguard.app.hits import batches
 from tokenguard.decode.wrapping import Data, Unwrapped
+from tokenguard.model.lazy_dataclass import dataclass
 from tokenguard.scan.engine import Hit, Scratch
 from tokenguard.scan.refine import Found, Refiner
 

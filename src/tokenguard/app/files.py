@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from tokenguard.app.pipeline import BlobScanner
 from tokenguard.app.session import Session
 from tokenguard.errors import UsageError
 from tokenguard.model import Blob, Origin, Reader, Skipped
+from tokenguard.model.lazy_dataclass import replace
 from tokenguard.sources.files import FILE_NAMES, FileSource, read_whole, reason
 
 _AT_ONCE = 256

@@ -14,8 +14,7 @@ from tokenguard.app.allow import Allowances, Proposal, suppress
 from tokenguard.app.baseline import Baseline, parse, read, within
 from tokenguard.app.outcome import Outcome, report_of
 from tokenguard.app.sight import ReadInside, Sight, parsed
-from tokenguard.config.resolve import resolve
-from tokenguard.config.settings import Settings
+from tokenguard.config.settings import FileSettings, Settings
 from tokenguard.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,10 +73,18 @@ def _inside(read_inside: ReadInside | None, path: str | None) -> Baseline:
 
 
 def _proposal(sight: Sight, settings: Settings, inline: Inline) -> Proposal:
-    proposed = resolve(environ={}, repository=parsed(sight.proposed))
-    path = proposed.repository_baseline
+    said = parsed(sight.proposed)
+    path = _named_baseline(said)
     if settings.baseline is not None and sight.top is not None:
         path = within(settings.baseline, sight.top)
     added = {key: each for key, each in inline.items() if not each.standing}
-    allowances = Allowances(added, proposed.ignore, _inside(sight.proposed, path))
+    allowances = Allowances(added, said.ignore, _inside(sight.proposed, path))
     return Proposal(allowances, strict=sight.strict or settings.strict_allow)
+
+
+def _named_baseline(said: FileSettings) -> str | None:
+    if not said.values:
+        return None
+    from tokenguard.config.resolve import resolve  # start-up time: most repositories configure nothing
+
+    return resolve(environ={}, repository=said).repository_baseline

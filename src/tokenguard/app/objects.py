@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import queue
 from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
 from tokenguard.app.pipeline import BlobScanner, Scanned
@@ -14,6 +13,7 @@ from tokenguard.git.objects import MISSING, Census, ObjectReader, Shard, Unreada
 from tokenguard.git.runner import Git
 from tokenguard.git.sift import Sifted, Sifter
 from tokenguard.model import Blob, Origin
+from tokenguard.model.lazy_dataclass import dataclass, field
 from tokenguard.sources.object_text import texts
 
 _TEXT_KINDS = frozenset(("commit", "tag", "tree"))

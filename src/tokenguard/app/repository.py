@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from tokenguard.app.attribution import Introductions, attribute, leave_unplaced
@@ -25,6 +24,7 @@ from tokenguard.git.repository import Repository, locate, repository_at, views
 from tokenguard.git.runner import Git
 from tokenguard.git.walk import Proof, Walk
 from tokenguard.model import Blob, Origin, Skipped
+from tokenguard.model.lazy_dataclass import replace
 from tokenguard.sources.files import FileSource
 
 SOURCE = "git"

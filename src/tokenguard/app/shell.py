@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 
 from tokenguard.app.collect import origin_location
 from tokenguard.app.pipeline import BlobScanner
 from tokenguard.app.session import Session
 from tokenguard.model import Location, Match, Skipped
+from tokenguard.model.lazy_dataclass import replace
 from tokenguard.sources.files import reason
 from tokenguard.sources.shell.find import find_histories
 from tokenguard.sources.shell.history import Entry, History

@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tokenguard.config.places import REPOSITORY_FILE, user_file
 from tokenguard.config.settings import FileSettings, Layer, Settings
@@ -50,8 +50,9 @@ class Sight:
             ConfigError: any of them is wrong, or a file that was named is missing.
         """
         path = user_file(self.environ, sys.platform)
-        if self._unsaid(path, flags):
-            return Settings(cache=not self.environ.get("CI"))
+        if self._unsaid(path):
+            typed: dict[str, Any] = {name: value for name, value in flags.items() if value is not None}
+            return Settings(**{"cache": not self.environ.get("CI")} | typed)
         # Start-up time: most runs of a hook have nothing to read.
         from tokenguard.config import file as config_file
         from tokenguard.config.resolve import resolve
@@ -63,11 +64,10 @@ class Sight:
         settings = resolve(environ=self.environ, repository=repository, user=user, flags=flags)
         return replace(settings, notes=(*settings.notes, *notes))
 
-    def _unsaid(self, path: Path | None, flags: Mapping[str, object]) -> bool:
-        """Whether nobody says anything: no flag, variable or file."""
+    def _unsaid(self, path: Path | None) -> bool:
+        """Whether no variable or file says anything."""
         return (
-            not any(value is not None and value != () for value in flags.values())
-            and not any(name.startswith("TOKENGUARD_") for name in self.environ)
+            not any(name.startswith("TOKENGUARD_") for name in self.environ)
             and (path is None or not os.path.lexists(path))
             and all(read(REPOSITORY_FILE) is None for read in (self.settled, self.proposed) if read is not None)
         )

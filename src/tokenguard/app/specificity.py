@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 from bisect import bisect_left
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from tokenguard.model import Match, Rule
+from tokenguard.model.lazy_dataclass import dataclass
 
 Specificity = tuple[bool, bool, int]
 

@@ -6,7 +6,6 @@ Only blobs in which the sieve hits come here. Raw values live here between a hit
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import islice
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from tokenguard.app.specificity import Kept, most_specific, specificity
 from tokenguard.decode.budget import BrokenWrapping, Budget
 from tokenguard.decode.wrapping import Container, place
 from tokenguard.model import Blob, Match, Reader, Skipped
+from tokenguard.model.lazy_dataclass import replace
 from tokenguard.scan.engine import Hit, Scratch
 from tokenguard.scan.position import PositionTracker
 from tokenguard.scan.refine import Found, Refiner, allowance, match_of

@@ -1,7 +1,7 @@
 """The program's entry point: what every run needs before any command, and how every run ends.
 
-Commands live in the modules that `root.COMMANDS` names and are imported when they are called. `hook run` starts without
-click: a commit waits for it, and click alone takes as long as the scan of a commit.
+Commands live in the modules that `root.COMMANDS` names and are imported when they are called. `hook run` and
+`scan staged` start without click: a commit waits for them, and click alone takes as long as the scan of a commit.
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def _run(arguments: Sequence[str]) -> int:
 
 
 def _started(arguments: Sequence[str]) -> int:
-    if list(arguments) == ["scan", "staged"]:
-        code = _staged()
-    elif arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"]):
+    if arguments[:2] == ["hook", "run"] and arguments[2:3] not in (["--help"], ["-h"]):
         code = _hook(arguments)
+    elif arguments[:2] == ["scan", "staged"]:
+        code = _staged(arguments)
     else:
         code = _click(arguments)
     if sys.stdout is not None:  # closed by the caller
@@ -116,12 +116,18 @@ def abandon_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _staged() -> int:
-    """`scan staged` without an option: what hooks that people write for themselves call."""
-    from tokenguard.cli.change import run_staged
-    from tokenguard.cli.scan_options import ScanOptions
+def _staged(arguments: Sequence[str]) -> int:
+    """`scan staged`: what hooks that people write for themselves call."""
+    from tokenguard.cli.plain_options import plain
 
-    return run_staged(".", ScanOptions())
+    typed = plain(arguments[2:])
+    if typed is None:
+        return _click(arguments)
+    from tokenguard.cli.change import run_staged
+    from tokenguard.cli.scan_options import parse
+
+    _warn_of_tokens(arguments)
+    return run_staged(typed.pop("repo"), parse(**typed))
 
 
 def _hook(arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The options that all scans share, and what a user typed turned into ready values."""
+"""The options that all scans share, for click. What was typed is turned into ready values by `scan_options.parse`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,7 @@ from typing import Any, TypeVar
 import click
 
 from tokenguard.cli.complete import complete_formats, complete_rules
-from tokenguard.cli.scan_options import Output, ScanOptions
 from tokenguard.config.keys import size
-from tokenguard.config.strict_yaml import shown
-from tokenguard.errors import UsageError
 from tokenguard.model import Severity
 from tokenguard.report.registry import FORMATS
 
@@ -92,78 +89,3 @@ def _decorated(command: F, options: tuple[Callable[[F], F], ...]) -> F:
     for option in reversed(options):
         command = option(command)
     return command
-
-
-def parse(  # noqa: PLR0913 - one parameter for each option
-    *,
-    formats: tuple[str, ...],
-    output: str | None,
-    rules: tuple[Path, ...],
-    only: tuple[str, ...],
-    baseline: Path | None,
-    jobs: int | None,
-    max_size: int | None,
-    fail_on: str | None,
-    exit_zero: bool,
-    strict_allow: bool,
-    progress: bool,
-    cache: bool | None,
-    verify: bool,
-    revoke: bool,
-    yes: bool,
-    policy: Path | None,
-    report_to: str | None,
-    respect_gitignore: bool | None = None,
-) -> ScanOptions:
-    """What was typed as ready values.
-
-    Raises:
-        UsageError: an unknown format, two reports for one place, or a part of a revocation without --revoke.
-    """
-    if (yes or policy is not None) and not revoke:
-        raise UsageError(f"{'--yes' if yes else '--policy'} without --revoke", remedy="add --revoke, or leave it out")
-    return ScanOptions(
-        outputs=_outputs(formats, output),
-        rules=rules,
-        only=only,
-        baseline=baseline,
-        jobs=jobs,
-        max_size=max_size,
-        fail_on=Severity(fail_on) if fail_on else None,
-        exit_zero=exit_zero,
-        strict_allow=strict_allow,
-        progress=progress,
-        cache=cache,
-        respect_gitignore=respect_gitignore,
-        verify=verify,
-        revoke=revoke,
-        yes=yes,
-        policy=policy,
-        report_to=report_to,
-    )
-
-
-def _outputs(formats: tuple[str, ...], output: str | None) -> tuple[Output, ...]:
-    parts = (each.partition("=") for each in formats or ("text",))
-    outputs = tuple(Output(name, path or None) for name, _, path in parts)
-    for each in outputs:
-        if each.format not in FORMATS:
-            raise UsageError(f"no report format is called {shown(each.format)}", remedy=f"one of {', '.join(FORMATS)}")
-    if output is not None:
-        if len(outputs) > 1 or outputs[0].path:
-            raise UsageError("-o is for one report", remedy="with several formats use --format FORMAT=FILE")
-        outputs = (Output(outputs[0].format, output),)
-    paths = [each.path for each in outputs]
-    if len(set(paths)) < len(paths):
-        raise UsageError("two reports for the same place", remedy="give each but one a file: --format FORMAT=FILE")
-    for path in filter(None, paths):
-        _check_place(Path(path))
-    return outputs
-
-
-def _check_place(path: Path) -> None:
-    """A slip in a report's path is told before the scan, not after it."""
-    if path.is_dir():
-        raise UsageError(f"{path}: a folder, where the report is to be written", remedy="name a file in it")
-    if not path.parent.is_dir():
-        raise UsageError(f"{path}: there is no folder {path.parent}", remedy="make it, or name another file")

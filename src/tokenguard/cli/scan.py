@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from tokenguard.cli.group import Commands, examples
-from tokenguard.cli.options import parse, scan_options
+from tokenguard.cli.options import scan_options
 from tokenguard.cli.run import Run, run_scan
+from tokenguard.cli.scan_options import parse
 from tokenguard.errors import UsageError
 
 _repository_option = click.option(

@@ -1,11 +1,14 @@
-"""What a user chose about a scan, as ready values. Without click: hooks have no options to parse."""
+"""What a user chose about a scan, as ready values. Without click, which a commit does not wait for."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+from tokenguard.errors import UsageError
 from tokenguard.model import Severity
 from tokenguard.model.lazy_dataclass import dataclass
+from tokenguard.report.registry import FORMATS
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +54,46 @@ class ScanOptions:
             "cache": self.cache,
             "respect_gitignore": self.respect_gitignore,
         }
+
+
+def parse(
+    *, formats: tuple[str, ...] = (), output: str | None = None, fail_on: str | None = None, **others: Any
+) -> ScanOptions:
+    """What was typed as ready values; `others` are as ScanOptions has them.
+
+    Raises:
+        UsageError: an unknown format, two reports for one place, or a part of a revocation without --revoke.
+    """
+    parts = [f"--{name}" for name in ("yes", "policy") if others.get(name)]
+    if parts and not others.get("revoke"):
+        raise UsageError(f"{parts[0]} without --revoke", remedy="add --revoke, or leave it out")
+    severity = Severity(fail_on) if fail_on else None
+    return ScanOptions(outputs=_outputs(formats, output), fail_on=severity, **others)
+
+
+def _outputs(formats: tuple[str, ...], output: str | None) -> tuple[Output, ...]:
+    parts = (each.partition("=") for each in formats or ("text",))
+    outputs = tuple(Output(name, path or None) for name, _, path in parts)
+    for each in outputs:
+        if each.format not in FORMATS:
+            from tokenguard.config.strict_yaml import shown  # start-up time: most formats exist
+
+            raise UsageError(f"no report format is called {shown(each.format)}", remedy=f"one of {', '.join(FORMATS)}")
+    if output is not None:
+        if len(outputs) > 1 or outputs[0].path:
+            raise UsageError("-o is for one report", remedy="with several formats use --format FORMAT=FILE")
+        outputs = (Output(outputs[0].format, output),)
+    paths = [each.path for each in outputs]
+    if len(set(paths)) < len(paths):
+        raise UsageError("two reports for the same place", remedy="give each but one a file: --format FORMAT=FILE")
+    for path in filter(None, paths):
+        _check_place(Path(path))
+    return outputs
+
+
+def _check_place(path: Path) -> None:
+    """A slip in a report's path is told before the scan, not after it."""
+    if path.is_dir():
+        raise UsageError(f"{path}: a folder, where the report is to be written", remedy="name a file in it")
+    if not path.parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.parent}", remedy="make it, or name another file")

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenguard.errors import ConfigError
+from tokenguard.model.lazy_dataclass import dataclass
 
 _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _BY_HAND = frozenset(("schedule", "web", "api", "trigger", "chat", "pipeline", "parent_pipeline"))

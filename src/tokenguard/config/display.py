@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from tokenguard.config.ignore import Ignore
 from tokenguard.config.issuers import IssuerSetting
 from tokenguard.config.keys import KEYS
+from tokenguard.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from tokenguard.config.settings import Setting, Settings

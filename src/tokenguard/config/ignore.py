@@ -6,11 +6,11 @@ Reading them is here; whether one covers a finding is decided in `tokenguard.app
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from tokenguard.config.keys import nearest
 from tokenguard.config.path_glob import PathGlob
 from tokenguard.config.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, fault, shown, text_of
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 _MAX_ENTRIES = 1000
 """Each is tried on each path: a bound on what a scanned repository can cost. A baseline has none of this."""

@@ -7,13 +7,13 @@ the name of the variable or file that holds it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from tokenguard.config.keys import nearest
 from tokenguard.config.strict_yaml import MappingNode, Node, ScalarNode, fault, shown, text_of
 from tokenguard.config.web_address import web_address
+from tokenguard.model.lazy_dataclass import dataclass
 
 _KEYS = ("api", "url", "token_env", "token_file")
 _FAMILY = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")

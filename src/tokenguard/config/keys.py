@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 from tokenguard.config.strict_yaml import shown
+from tokenguard.model.lazy_dataclass import dataclass
 from tokenguard.model.rule import Severity
 
 if TYPE_CHECKING:

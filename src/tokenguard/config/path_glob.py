@@ -7,7 +7,8 @@ repository. There is no negation and no case folding.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 _MAX_LENGTH = 1000
 

@@ -6,10 +6,10 @@ deep nesting, second documents, double keys, anything over a megabyte. What the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from tokenguard.errors import ConfigError
+from tokenguard.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,10 +5,9 @@ Time and memory are bounded here and not by a ratio: honest logs shrink a thousa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from tokenguard.errors import OperationError
 from tokenguard.model import Origin
+from tokenguard.model.lazy_dataclass import dataclass
 
 
 class BrokenWrapping(OperationError):  # noqa: N818 - it says what is broken: the scanned data, not the program

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokenguard.decode.budget import Budget, BudgetExceeded, Layer
 from tokenguard.decode.wrapping import Trigger, place
 from tokenguard.model import Blob, Skipped
+from tokenguard.model.lazy_dataclass import dataclass, replace
 
 if TYPE_CHECKING:
     from tokenguard.decode.expand import Decompressor

@@ -9,10 +9,10 @@ import math
 import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import pairwise
 
 from tokenguard.decode.wrapping import LOOK_AHEAD, LOOK_BACK, Data, Unwrapped
+from tokenguard.model.lazy_dataclass import dataclass
 
 
 def halves(digits: bytes, shortest: int, longest: int) -> tuple[bytes, ...]:

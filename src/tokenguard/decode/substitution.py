@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from tokenguard.decode.wrapping import LOOK_AHEAD, MIN_LITERAL, Data, Unwrapped
+from tokenguard.model.lazy_dataclass import dataclass
 
 Escape = Callable[[int], bytes]
 """How one byte is written."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tokenguard.decode.budget import BrokenWrapping, Budget
 from tokenguard.decode.reading import Part, read, seekable, skip
 from tokenguard.decode.wrapping import place
 from tokenguard.model import Blob, Origin, Reader, Skipped
+from tokenguard.model.lazy_dataclass import replace
 
 if TYPE_CHECKING:
     from tarfile import TarInfo

@@ -7,11 +7,11 @@ what it finds: the rules are matched on the inside again. Both are made for host
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from tokenguard.decode.budget import BrokenWrapping, Budget
 from tokenguard.model import Blob, Origin, Skipped
+from tokenguard.model.lazy_dataclass import dataclass
 
 __all__ = [
     "LOOK_AHEAD",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from typing import IO, TYPE_CHECKING, cast
 
@@ -15,6 +14,7 @@ from tokenguard.decode.reading import RandomAccess, TooLargeToHold
 from tokenguard.decode.wrapping import place
 from tokenguard.decode.zip_entry import Entry, listed, unlisted
 from tokenguard.model import Blob, Origin, Skipped
+from tokenguard.model.lazy_dataclass import replace
 
 if TYPE_CHECKING:
     from zipfile import ZipFile, ZipInfo

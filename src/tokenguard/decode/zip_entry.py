@@ -10,7 +10,6 @@ import re
 import struct
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from tokenguard.decode.expand import MEMORY_LIMIT, Decompressor, Expanding, Infl
 from tokenguard.decode.reading import RandomAccess, read
 from tokenguard.decode.zip_magic import LOCAL_HEADER
 from tokenguard.model import Reader
+from tokenguard.model.lazy_dataclass import dataclass
 
 if TYPE_CHECKING:
     from zipfile import ZipInfo

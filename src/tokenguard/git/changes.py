@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from tokenguard.errors import RangeError
 from tokenguard.git.change_set import Change, ChangeSet, NewPath, changes_of, paths_of
@@ -28,6 +27,7 @@ from tokenguard.git.revisions import (
 )
 from tokenguard.git.runner import Git
 from tokenguard.model import Skipped
+from tokenguard.model.lazy_dataclass import dataclass, replace
 
 _GLOB = frozenset("*?[\\")
 

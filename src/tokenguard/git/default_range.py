@@ -7,7 +7,6 @@ must not look clean.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from tokenguard.config.ci import CiRange, PreCommitRange, ci_range
 from tokenguard.errors import RangeError
@@ -15,6 +14,7 @@ from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.changes import commits, push
 from tokenguard.git.revisions import commit_named, resolve, shallow_commits
 from tokenguard.git.runner import Git
+from tokenguard.model.lazy_dataclass import replace
 
 _NOTHING = "0" * 40
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 
 from tokenguard.git.runner import Git
+from tokenguard.model.lazy_dataclass import dataclass, replace
 
 _HEADER = "--format=%x00%H%x00%an <%ae>%x00%aI%x00"
 _ARGUMENTS = 500

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from tokenguard.git.repository import Repository
 from tokenguard.git.runner import Git
+from tokenguard.model.lazy_dataclass import dataclass
 
 _HEX = frozenset("0123456789abcdef")
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 
 from tokenguard.errors import GitError, RangeError
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.runner import Git
 from tokenguard.model import Skipped
+from tokenguard.model.lazy_dataclass import dataclass, replace
 
 WHOLE_HISTORY = (
     "fetch the whole history (GitHub Actions: fetch-depth: 0; GitLab CI: GIT_DEPTH: 0; else: git fetch --unshallow)"

@@ -11,11 +11,11 @@ import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
 from tokenguard.git.objects import ObjectReader, UnreadableObjectError
 from tokenguard.git.raw_diff import ABSENT, TREE, Difference, Side
 from tokenguard.model import Skipped
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 _ENTRY = re.compile(rb"([0-7]{5,6}) ([^\0/]+)\0")
 _HEADER = re.compile(rb"^(tree|parent|object) ([0-9a-f]{40}(?:[0-9a-f]{24})?)$")

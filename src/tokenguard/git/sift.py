@@ -8,13 +8,13 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Self
 
 from tokenguard.errors import GitError
 from tokenguard.git.objects import Shard
 from tokenguard.git.runner import Git
 from tokenguard.git.tray import CAPACITY, OBJECTS, Tray
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 Search = Callable[[memoryview, Callable[[int], int]], None]
 """Calls back with the end of each hit; the answer is the offset up to which further ones do not matter."""

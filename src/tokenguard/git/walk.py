@@ -11,12 +11,12 @@ import os
 import re
 import threading
 from collections.abc import Collection
-from dataclasses import dataclass
 
 from tokenguard.git.database import faults
 from tokenguard.git.repository import Repository
 from tokenguard.git.runner import Git
 from tokenguard.model import Skipped
+from tokenguard.model.lazy_dataclass import dataclass
 
 _READ = 1 << 20
 _REFLOG_ENTRY = re.compile(rb"^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) ", re.MULTILINE)

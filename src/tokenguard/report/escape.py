@@ -7,20 +7,25 @@ hide what is read, or bytes that are no text. Whatever is unsafe is quoted as gi
 from __future__ import annotations
 
 import re
+from functools import cache
 
-UNSAFE = re.compile(
+_UNSAFE = (
     r"[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1: they drive terminals
     r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"  # unseen, or reordering what is seen
     r"\ud800-\udfff"  # lone surrogates: bytes that were not UTF-8
-    r"\ufff0-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]",  # unseen too, or no character at all
+    r"\ufff0-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"  # unseen too, or no character at all
 )
-"""One character that may not be written as it is."""
-
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPE = re.compile(r'\\([0-3][0-7]{2}|["\\nrt])')
 _QUOTED_TEXT = re.compile(r'(?:[^"\\]|\\(?:[0-3][0-7]{2}|["\\nrt]))*+')
 _NAMED = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _NAMES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
+
+
+@cache
+def unsafe(also: str = "") -> re.Pattern[str]:
+    """One character that may not be written as it is, or one of `also`. A clean commit's hook never compiles it."""
+    return re.compile(f"{_UNSAFE}|[{re.escape(also)}]" if also else _UNSAFE)
 
 
 def octets(text: str) -> bytes:
@@ -40,8 +45,10 @@ def shown(text: str, *, also: str = "", limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         return shown(text[:limit], also=also) + "…"
-    unsafe = re.compile(f"{UNSAFE.pattern}|[{re.escape(also)}]") if also else UNSAFE
-    return _quoted(text, unsafe) if text.startswith('"') or unsafe.search(text) else text
+    if not also and text.isascii() and text.isprintable() and not text.startswith('"'):
+        return text
+    found = unsafe(also)
+    return _quoted(text, found) if text.startswith('"') or found.search(text) else text
 
 
 def flowed(text: str) -> str:
@@ -69,10 +76,10 @@ def unquoted(text: str) -> str:
     return data.encode("latin-1").decode("utf-8", "surrogateescape")
 
 
-def _quoted(text: str, unsafe: re.Pattern[str]) -> str:
+def _quoted(text: str, escaped: re.Pattern[str]) -> str:
     delimited = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{unsafe.sub(_escaped, delimited)}"'
+    return f'"{escaped.sub(_escaped, delimited)}"'
 
 
-def _escaped(unsafe: re.Match[str]) -> str:
-    return _NAMED.get(unsafe[0]) or "".join(f"\\{byte:03o}" for byte in octets(unsafe[0]))
+def _escaped(found: re.Match[str]) -> str:
+    return _NAMED.get(found[0]) or "".join(f"\\{byte:03o}" for byte in octets(found[0]))

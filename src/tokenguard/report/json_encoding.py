@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tokenguard.report.escape import UNSAFE, portable
+from tokenguard.report.escape import portable, unsafe
 
 if TYPE_CHECKING:
     import re
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def encode(value: Any, *, indent: int | None = None) -> str:
     """`value` as JSON text: readable Unicode, with everything that is not UTF-8 quoted by `portable`."""
     text = json.dumps(_portable(value), ensure_ascii=False, indent=indent)
-    return UNSAFE.sub(_escaped, text)
+    return unsafe().sub(_escaped, text)
 
 
 def _portable(value: Any) -> Any:
@@ -27,8 +27,8 @@ def _portable(value: Any) -> Any:
     return value
 
 
-def _escaped(unsafe: re.Match[str]) -> str:
-    character = unsafe[0]
+def _escaped(found: re.Match[str]) -> str:
+    character = found[0]
     if character < " ":  # the encoder has escaped these in strings: this one is its own line end
         return character
     utf16 = character.encode("utf-16-be").hex()

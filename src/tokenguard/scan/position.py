@@ -7,9 +7,9 @@ decoded as UTF-8 up to there, bytes where it does not decode; in UTF-16 text the
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
 
 from tokenguard.model import Position
+from tokenguard.model.lazy_dataclass import dataclass
 
 _UTF8 = codecs.getincrementaldecoder("utf-8")
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from tokenguard.model import Allowance, Match, Origin, Position, Rule, RuleSet, Secret
+from tokenguard.model.lazy_dataclass import dataclass
 from tokenguard.scan.engine import Hit
 from tokenguard.scan.redact import redacted, visible
 

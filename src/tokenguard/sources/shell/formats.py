@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
+from tokenguard.model.lazy_dataclass import dataclass
 from tokenguard.sources.shell import bash, fish, powershell, psql, viminfo, zsh
 from tokenguard.sources.shell.decoding import Decoder
 from tokenguard.sources.shell.history import Span

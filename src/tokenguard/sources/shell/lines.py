@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from tokenguard.model import Reader
+from tokenguard.model.lazy_dataclass import dataclass, field
 
 _CHUNK = 1 << 16
 _HEAD = 4096

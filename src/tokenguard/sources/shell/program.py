@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from tokenguard.model.lazy_dataclass import dataclass
 
 _LONGEST = 64
 _LONGEST_SEGMENT = 20
