@@ -152,6 +152,70 @@ def test_one_that_comes_back_opens_again(
     assert responder.leak(match.id).state == "open"
 
 
+COMMIT = "0123456789" * 4
+READ = [location("a.env", commit=COMMIT, date="2026-02-03T04:05:06Z"), location("b.env", commit=COMMIT)]
+NEW = [
+    location("a.env", commit="9" * 40, date="2026-02-03T04:05:06Z"),
+    location("c.env", commit=COMMIT, date="2026-02-03T04:05:06Z"),
+    location("a.env", commit=COMMIT, date="2026-02-03T04:05:06Z", url="https://git.example/fork"),
+    location("a.env"),
+]
+
+
+def test_a_commit_that_is_read_again_opens_nothing(
+    people: People, leaked: Created, scanner: StoreService, responder: StoreService
+) -> None:
+    report = {"findings": [of_token(leaked, locations=READ)]}
+    (match,) = scanner.report_leaks(report)
+    responder.resolve_leak(match.id, "rotated, the history stays")
+    done = people.local.audit(AuditFilter(token=leaked.record.id)).events
+    assert scanner.report_leaks(report) == (match,)
+    leak = responder.leak(match.id)
+    assert (leak.state, leak.resolution, len(leak.sightings)) == ("resolved", "rotated, the history stays", 4)
+    assert people.local.audit(AuditFilter(token=leaked.record.id)).events == done
+    with people.store.database.reading() as connection:
+        assert len(connection.execute(select(outbox.c.id)).all()) == 1
+    place = LeakPlace("git", path="a.env", commit=COMMIT, seen_at=datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC))
+    people.local.revoke([Target(id=leaked.record.id)], leak=place)
+    assert responder.leak(match.id).state == "resolved"
+
+
+@pytest.mark.parametrize("new", NEW)
+def test_a_place_that_nobody_had_seen_opens_it_again(
+    leaked: Created, scanner: StoreService, responder: StoreService, new: dict[str, object]
+) -> None:
+    (match,) = scanner.report_leaks({"findings": [of_token(leaked, locations=READ)]})
+    responder.resolve_leak(match.id, "rotated, the history stays")
+    scanner.report_leaks({"findings": [of_token(leaked, locations=[*READ, new])]})
+    assert responder.leak(match.id).state == "open"
+
+
+def test_a_file_that_holds_it_still_or_again_opens_it_again(
+    leaked: Created, scanner: StoreService, responder: StoreService
+) -> None:
+    report = {"findings": [of_token(leaked, locations=[location("a.env", time="2026-02-03T04:05:06Z")])]}
+    (match,) = scanner.report_leaks(report)
+    responder.resolve_leak(match.id, "taken out of the file")
+    scanner.report_leaks(report)
+    assert responder.leak(match.id).state == "open"
+
+
+def test_places_that_are_told_often_crowd_out_no_other(
+    leaked: Created, scanner: StoreService, responder: StoreService, clock: TestClock
+) -> None:
+    weekly = [location(f"weekly/{each}", commit=COMMIT) for each in range(3)]
+    hourly = [location(f"hourly/{each}", commit=COMMIT) for each in range(30)]
+    (match,) = scanner.report_leaks({"findings": [of_token(leaked, locations=weekly)]})
+    responder.resolve_leak(match.id, "dealt with")
+    for _ in range(5):
+        clock.turn(seconds=3600)
+        scanner.report_leaks({"findings": [of_token(leaked, locations=hourly)]})
+    responder.resolve_leak(match.id, "dealt with")
+    scanner.report_leaks({"findings": [of_token(leaked, locations=weekly)]})
+    leak = responder.leak(match.id)
+    assert (leak.state, len(leak.sightings)) == ("resolved", 100)
+
+
 def test_a_prefix_names_candidates_only_where_there_is_no_hash(
     people: People, leaked: Created, scanner: StoreService, responder: StoreService
 ) -> None:

@@ -1,7 +1,8 @@
 """Leaks and their sightings, recorded: where a secret was seen is kept, what was seen never is.
 
 A leak of one of the store's tokens is named by the token; any other by a keyed hash of what the finding says of it, so
-that a stolen database cannot confirm a known token. The same again is one leak with one more sighting.
+that a stolen database cannot confirm a known token. The same again is one leak with one more sighting; one that was
+resolved opens again where it came back, and not because the same commit is read once more (docs/adr/0007).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ RESOLVED = "resolved"
 _EXACT = "hash"
 _LOOSE = "finding"
 _KEPT_SIGHTINGS = 100
-"""Of one leak: the first and the latest. A report that comes every hour must not fill the store."""
+"""Of one leak: the first, and the latest of each place. A report that comes every hour must not fill the store."""
 _LONGEST_SOURCE = 200
 _LONGEST_PLACE = 2000
 _LONGEST_COMMIT = 100
@@ -51,7 +52,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The leak that it is. `news`: nobody knew of it, or it was thought to be dealt with."""
+    """The leak that it is. `news`: nobody knew of it, or it came back after it had been dealt with."""
 
     id: str
     news: bool
@@ -82,10 +83,10 @@ def record(connection: Connection, context: Context, actor: Actor, seen: Sequenc
     known = _known(connection, {identity for each in seen for identity in each.identities})
     fresh = _add_missing(connection, context, seen, known)
     found = [next(known[identity] for identity in each.identities if identity in known) for each in seen]
-    reopened = {row.id for row in found if row.state == RESOLVED}
+    places = _kept(context, found, seen)
+    reopened = _come_back(connection, found, places)
     _reopen(connection, reopened)
     _move_back(connection, seen, found)
-    places = [(row.id, place) for row, each in zip(found, seen, strict=True) for place in each.places]
     _add_sightings(connection, context, actor, places, now)
     _prune(connection, {row.id for row in found} - fresh)
     return [Recorded(row.id, row.id in fresh or row.id in reopened) for row in found]
@@ -126,6 +127,48 @@ def _add_missing(
     return frozenset(row[0] for row in rows) & {each.id for each in known.values()}
 
 
+class _Place(NamedTuple):
+    """Where it was seen, as a sighting keeps it."""
+
+    source: str
+    url: str
+    path: str
+    commit_id: str
+    seen_at: int | None
+
+    @property
+    def spot(self) -> tuple[str, ...]:
+        """What of it makes it the same place, whenever it was seen there."""
+        return self[:-1]
+
+
+def _kept(context: Context, found: Sequence[_Known], seen: Sequence[Seen]) -> list[tuple[str, _Place]]:
+    """Every place with its leak's id, bounded, and without a token that may stand in it."""
+    sieve = TokenSieve(context.ruleset)
+    kept = {
+        place: _Place(
+            sieve.kept(place.source, _LONGEST_SOURCE),
+            sieve.kept(place.url, _LONGEST_PLACE),
+            sieve.kept(place.path, _LONGEST_PLACE),
+            sieve.kept(place.commit, _LONGEST_COMMIT),
+            micros(place.seen_at),
+        )
+        for place in {place for each in seen for place in each.places}
+    }
+    return [(row.id, kept[place]) for row, each in zip(found, seen, strict=True) for place in each.places]
+
+
+def _come_back(connection: Connection, found: Sequence[_Known], places: Sequence[tuple[str, _Place]]) -> set[str]:
+    """Those of the resolved leaks that were seen outside of history, or in it where nobody had seen them."""
+    resolved = {row.id for row in found if row.state == RESOLVED}
+    if not resolved:
+        return set()
+    columns = (sightings.c.leak_id, *(sightings.c[name] for name in _Place._fields))
+    told = {(row[0], _Place(*row[1:]).spot) for row in rows_where(connection, columns, sightings.c.leak_id, resolved)}
+    # A commit stays what it was: read once more, it says nothing new.
+    return {leak for leak, place in places if leak in resolved and not (place.commit_id and (leak, place.spot) in told)}
+
+
 def _reopen(connection: Connection, leak_ids: Collection[str]) -> None:
     if leak_ids:
         opened = {"state": OPEN, "resolution": None, "resolved_at": None, "resolved_by": None}
@@ -146,38 +189,28 @@ def _move_back(connection: Connection, seen: Sequence[Seen], found: Sequence[_Kn
 
 
 def _add_sightings(
-    connection: Connection, context: Context, actor: Actor, places: Sequence[tuple[str, LeakPlace]], now: int
+    connection: Connection, context: Context, actor: Actor, places: Sequence[tuple[str, _Place]], now: int
 ) -> None:
-    sieve = TokenSieve(context.ruleset)
-    kept = {
-        place: (
-            sieve.kept(place.source, _LONGEST_SOURCE),
-            sieve.kept(place.url, _LONGEST_PLACE),
-            sieve.kept(place.path, _LONGEST_PLACE),
-            sieve.kept(place.commit, _LONGEST_COMMIT),
-            micros(place.seen_at),
-        )
-        for place in {place for _, place in places}
-    }
-    rows = [(context.new_id("sight"), leak_id, *kept[place], actor.name, now) for leak_id, place in places]
+    rows = [(context.new_id("sight"), leak_id, *place, actor.name, now) for leak_id, place in places]
     insert_rows(connection, sightings, _SIGHTING, rows)
 
 
 def _prune(connection: Connection, leak_ids: Collection[str]) -> None:
-    """Keep the first sighting of each of these leaks, and the latest."""
-    if not leak_ids:
+    """Keep the first sighting of each of these leaks, then the latest of each place, then the latest."""
+    mine = sightings.c.leak_id.in_(leak_ids)
+    number = func.count(sightings.c.id)
+    asked = select(sightings.c.leak_id).where(mine).group_by(sightings.c.leak_id).having(number > _KEPT_SIGHTINGS)
+    crowded = connection.execute(asked).scalars().all() if leak_ids else ()
+    if not crowded:
         return
-    order = (sightings.c.reported_at, sightings.c.id)
-    ranked = (
-        select(
-            sightings.c.id,
-            func.row_number().over(partition_by=sightings.c.leak_id, order_by=order).label("from_first"),
-            func.row_number()
-            .over(partition_by=sightings.c.leak_id, order_by=[each.desc() for each in order])
-            .label("from_last"),
-        )
-        .where(sightings.c.leak_id.in_(leak_ids))
-        .subquery()
-    )
-    surplus = select(ranked.c.id).where(ranked.c.from_first > 1, ranked.c.from_last >= _KEPT_SIGHTINGS)
+    latest = (sightings.c.reported_at.desc(), sightings.c.id.desc())
+    place = [sightings.c[name] for name in _Place._fields if name != "seen_at"]
+    age = func.row_number().over(partition_by=sightings.c.leak_id, order_by=(sightings.c.reported_at, sightings.c.id))
+    repeat = func.row_number().over(partition_by=(sightings.c.leak_id, *place), order_by=latest)
+    counted = select(sightings, age.label("age"), repeat.label("repeat")).where(sightings.c.leak_id.in_(crowded))
+    each = counted.subquery().c
+    worth = (each.age > 1, each.repeat > 1, each.reported_at.desc(), each.id.desc())
+    rank = func.row_number().over(partition_by=each.leak_id, order_by=worth)
+    ranked = select(each.id, rank.label("rank")).subquery()
+    surplus = select(ranked.c.id).where(ranked.c.rank > _KEPT_SIGHTINGS)
     connection.execute(delete(sightings).where(sightings.c.id.in_(surplus)))
