@@ -11,9 +11,10 @@ import postgres
 from tokenguard.config.server_file import default_policies
 from tokenguard.errors import RefusedError
 from tokenguard.model import RuleSet
+from tokenguard.model.people import User
 from tokenguard.model.policy import Policies
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import NewToken, User
+from tokenguard.model.token import NewToken
 from tokenguard.ruleset.assemble import load_builtin
 from tokenguard.store.actor import Actor
 from tokenguard.store.clock import SECOND, Clock, wall_clock

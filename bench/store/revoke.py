@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.store.made import CALLER, token
-from tokenguard.model.token import Outcome, Target
+from tokenguard.model.revocation import Outcome, Target
 from tokenguard.respond.client import BATCH, Client
 
 _REVOKED = "SELECT count(*) FROM tokens WHERE revoked_at IS NOT NULL"

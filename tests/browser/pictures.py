@@ -18,7 +18,9 @@ from browser import chromium
 from server.serving import ADMIN, Api, new_token, running, sha256
 from stores import TestClock
 from tokenguard.config.server_file import default_policies
-from tokenguard.model.token import Created, NewToken, Target, User
+from tokenguard.model.people import User
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import Created, NewToken
 from tokenguard.ruleset.assemble import load_builtin
 from tokenguard.store.clock import DAY, HOUR, moment, wall_clock
 from tokenguard.store.initialise import FirstAdmin, initialise

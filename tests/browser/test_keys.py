@@ -11,8 +11,9 @@ import pytest
 from playwright.sync_api import Error, Page, expect
 
 from browser.chromium import Person
+from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import NewToken, Target
+from tokenguard.model.token import NewToken
 from tokenguard.store.tokens import create_token
 
 MANAGE, RESPOND, AUDIT = "developer.manage_tokens", "security.respond", "audit.read"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from browser.chromium import Person
-from tokenguard.model.token import Target
+from tokenguard.model.revocation import Target
 
 MANAGE = "developer.manage_tokens"
 

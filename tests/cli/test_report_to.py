@@ -12,7 +12,8 @@ from cli.program import CLEAN, FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, r
 from cli.served import Served, served, text_of
 from git_repository import RepositoryBuilder
 from respond.web import Reply, reply, serving
-from tokenguard.model.token import LeakRecord, NewToken
+from tokenguard.model.leak import LeakRecord
+from tokenguard.model.token import NewToken
 
 KEEBAI = "keebai-api-key"
 Fresh = Callable[[str], str]

@@ -22,7 +22,8 @@ from git_repository import RepositoryBuilder
 from respond.providers import Binboi
 from respond.simulated_store import SimulatedStore
 from respond.web import Reply, Web, reply, serving
-from tokenguard.model.token import AuditFilter, NewToken
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.token import NewToken
 
 KEEBAI = "keebai-api-key"
 BINBOI = "binboi-access-token"

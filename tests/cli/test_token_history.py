@@ -10,7 +10,10 @@ import plant
 from cli.program import CLEAN, USAGE, run
 from cli.served import ADMIN, served, text_of
 from tokenguard.app.token_service import approach, open_service
-from tokenguard.model.token import AuditFilter, LeakPlace, NewToken, Target
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import NewToken
 
 if TYPE_CHECKING:
     from pathlib import Path

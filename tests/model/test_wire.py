@@ -11,25 +11,29 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tokenguard.model import token as words
+from tokenguard.model.audit import AuditEvent, AuditPage
+from tokenguard.model.leak import LeakMatch, LeakRecord
+from tokenguard.model.people import Identity, Role, User
+from tokenguard.model.revocation import TargetResult
 from tokenguard.model.secret import Secret
+from tokenguard.model.token import Created, FamilyInfo, Introspection, TokenPage, TokenRecord
 from tokenguard.model.wire import WireError, created_from_json, from_json, moment, to_json
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 st.register_type_strategy(datetime, TIMES)
 ANSWERED = (
-    words.TokenRecord,
-    words.TokenPage,
-    words.FamilyInfo,
-    words.Identity,
-    words.TargetResult,
-    words.Introspection,
-    words.LeakRecord,
-    words.LeakMatch,
-    words.User,
-    words.Role,
-    words.AuditEvent,
-    words.AuditPage,
+    TokenRecord,
+    TokenPage,
+    FamilyInfo,
+    Identity,
+    TargetResult,
+    Introspection,
+    LeakRecord,
+    LeakMatch,
+    User,
+    Role,
+    AuditEvent,
+    AuditPage,
 )
 FEW = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow])
 ANYTHING = st.recursive(
@@ -48,10 +52,10 @@ def refusal(kind: type, data: Any) -> str:
 
 
 def values(kind: type) -> st.SearchStrategy[Any]:
-    if kind in {words.AuditEvent, words.AuditPage}:
+    if kind in {AuditEvent, AuditPage}:
         detail = st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=2)
-        event = st.builds(words.AuditEvent, detail=detail)
-        return event if kind is words.AuditEvent else st.builds(kind, events=st.lists(event, max_size=2).map(tuple))
+        event = st.builds(AuditEvent, detail=detail)
+        return event if kind is AuditEvent else st.builds(kind, events=st.lists(event, max_size=2).map(tuple))
     return st.builds(kind)
 
 
@@ -89,7 +93,7 @@ def record(**more: Any) -> dict[str, Any]:
 
 
 def test_the_names_that_clients_of_the_provider_look_for() -> None:
-    written = to_json(from_json(words.TokenRecord, record(last_used_at="2026-11-22T05:00:00.000001+01:00")))
+    written = to_json(from_json(TokenRecord, record(last_used_at="2026-11-22T05:00:00.000001+01:00")))
     assert written["label"] == "ci"
     assert written["createdAt"] == written["created_at"] == "2026-11-22T04:00:00Z"
     assert written["lastUsedAt"] == "2026-11-22T04:00:00.000001Z"
@@ -97,7 +101,7 @@ def test_the_names_that_clients_of_the_provider_look_for() -> None:
 
 
 def test_a_newer_server_may_say_more() -> None:
-    assert from_json(words.TokenRecord, record(colour="red")).name == "ci"
+    assert from_json(TokenRecord, record(colour="red")).name == "ci"
 
 
 @pytest.mark.parametrize(
@@ -122,18 +126,18 @@ def test_a_newer_server_may_say_more() -> None:
 )
 def test_the_message_names_the_key(data: Any, message: str) -> None:
     with pytest.raises(WireError) as caught:
-        from_json(words.TokenRecord, data)
+        from_json(TokenRecord, data)
     assert str(caught.value) == message
 
 
 def test_a_created_token_is_the_one_that_holds_a_value() -> None:
     value = secrets.token_hex(20)
-    created = words.Created(from_json(words.TokenRecord, record()), Secret(value.encode()))
+    created = Created(from_json(TokenRecord, record()), Secret(value.encode()))
     written = to_json(created)
     assert written["token"] == value
     assert created_from_json(written) == created
     assert value not in repr(created)
-    replayed = words.Created(created.record, None)
+    replayed = Created(created.record, None)
     assert "token" not in to_json(replayed)
     assert created_from_json(to_json(replayed)) == replayed
 

@@ -26,7 +26,7 @@ from tokenguard.model import (
     SuppressedBy,
     TokenFormat,
 )
-from tokenguard.model.token import Outcome
+from tokenguard.model.revocation import Outcome
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
 

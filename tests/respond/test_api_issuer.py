@@ -14,8 +14,9 @@ import plant
 from respond.providers import Acme, Binboi, Keebai
 from respond.web import Asked, Reply, Web, reply, serving
 from tokenguard.model import Secret, Status
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.mint import draw_token
-from tokenguard.model.token import LeakPlace, Outcome, TargetResult
+from tokenguard.model.revocation import Outcome, TargetResult
 from tokenguard.respond.api_issuer import ApiIssuer
 from tokenguard.respond.http import Http, Patience
 from tokenguard.respond.issuer import Issuer, Suspect

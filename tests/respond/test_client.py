@@ -15,16 +15,10 @@ from respond.web import serving as serving_replies
 from server.serving import ADMIN, Api, serving
 from tokenguard.errors import RefusedError, TokenguardError, UnavailableError
 from tokenguard.model import Secret, Status
-from tokenguard.model.token import (
-    AuditFilter,
-    LeakPlace,
-    NewToken,
-    Outcome,
-    Target,
-    TargetResult,
-    TokenFilter,
-    TokenStatus,
-)
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Outcome, Target, TargetResult
+from tokenguard.model.token import NewToken, TokenFilter, TokenStatus
 from tokenguard.respond.client import Client
 from tokenguard.respond.http import Patience
 from tokenguard.respond.issuer import Suspect

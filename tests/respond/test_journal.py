@@ -16,7 +16,7 @@ import pytest
 
 from tokenguard.errors import JournalError
 from tokenguard.model import Location
-from tokenguard.model.token import Outcome
+from tokenguard.model.revocation import Outcome
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Closing, Journal, pending_in
 

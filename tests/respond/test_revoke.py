@@ -17,8 +17,8 @@ from respond.simulated_store import FAULTS, SimulatedStore, hashes
 from respond.web import Web, serving
 from tokenguard.errors import JournalError, RefusedError, UnavailableError
 from tokenguard.model import Location
+from tokenguard.model.revocation import Outcome, TargetResult
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import Outcome, TargetResult
 from tokenguard.respond.channel import NEEDS_TOKEN, Channel, IssuerChannel, ServiceChannel
 from tokenguard.respond.client import Client
 from tokenguard.respond.http import Patience

@@ -15,9 +15,9 @@ from respond.dripping import dripping
 from respond.post_office import PASSWORD, USER, PostOffice, post_office
 from respond.test_webhook import NASTY, notice
 from tokenguard.errors import ConfigError
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.notification import OWNERS, Encryption, Kind, MailServer
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace
 from tokenguard.respond.sender import NotDeliveredError
 from tokenguard.respond.smtp import NOBODY, Mail
 

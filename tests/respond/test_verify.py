@@ -8,7 +8,7 @@ import pytest
 
 from tokenguard.errors import RefusedError, UnavailableError
 from tokenguard.model.finding import Status
-from tokenguard.model.token import TargetResult
+from tokenguard.model.revocation import TargetResult
 from tokenguard.respond.channel import IssuerChannel
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.issuer import Suspect

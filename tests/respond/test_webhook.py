@@ -20,9 +20,9 @@ from respond.certificates import OPENSSL, certificate_for
 from respond.dripping import dripping
 from respond.web import Asked, Reply, Web, serving
 from tokenguard.errors import ConfigError
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.notification import Kind, Notice, NoticeToken
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace
 from tokenguard.respond.post import Wire, post
 from tokenguard.respond.sender import NotDeliveredError
 from tokenguard.respond.slack import Slack

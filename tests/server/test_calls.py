@@ -13,7 +13,10 @@ import pytest
 
 import plant
 from server.serving import ADMIN, Api, serving, sha256
-from tokenguard.model.token import Identity, LeakRecord, TargetResult, TokenPage, TokenRecord
+from tokenguard.model.leak import LeakRecord
+from tokenguard.model.people import Identity
+from tokenguard.model.revocation import TargetResult
+from tokenguard.model.token import TokenPage, TokenRecord
 from tokenguard.model.wire import from_json, moment
 
 _RECORD = {

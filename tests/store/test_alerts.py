@@ -13,8 +13,9 @@ from sqlalchemy import Connection, event, text
 
 from stores import People, TestClock
 from tokenguard.errors import UnavailableError
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.people import User
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace, User
 from tokenguard.store import alerts
 from tokenguard.store.actor import Actor
 from tokenguard.store.alerts import Alert, Entry, take

@@ -9,7 +9,8 @@ import pytest
 
 from stores import ADMIN, People, TestClock
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditEvent, AuditFilter, Created, NewToken, TokenFilter
+from tokenguard.model.audit import AuditEvent, AuditFilter
+from tokenguard.model.token import Created, NewToken, TokenFilter
 from tokenguard.store.clock import moment
 
 OWN = "developer.manage_tokens"

@@ -12,7 +12,9 @@ import pytest
 
 from stores import People, Place
 from tokenguard.errors import StoreError, UsageError
-from tokenguard.model.token import AuditFilter, NewToken, Target
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import NewToken
 from tokenguard.store.backup import back_up
 from tokenguard.store.pepper import Pepper, Peppers
 from tokenguard.store.store import Store

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import func, select, update
 
 from stores import People, Place, TestClock
+from tokenguard.model.audit import AuditFilter
 from tokenguard.model.notification import Kind
-from tokenguard.model.token import AuditFilter, NewToken, Target
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import NewToken
 from tokenguard.store import deliveries
 from tokenguard.store.clock import HOUR, MINUTE, SECOND
 from tokenguard.store.deliveries import LEASE, Delivery

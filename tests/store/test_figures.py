@@ -6,7 +6,10 @@ import pytest
 
 from stores import People, TestClock
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import Created, LeakPlace, NewToken, Target, User
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.people import User
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import Created, NewToken
 from tokenguard.store.clock import moment
 from tokenguard.store.figures import NO_TOKEN, NOT_YET, SPEEDS, USES, WEEKS
 from tokenguard.store.overview import Overview

@@ -8,7 +8,10 @@ import pytest
 
 from stores import People, TestClock
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditFilter, LeakPlace, NewToken, Target, TokenFilter, TokenSort, TokenStatus
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import NewToken, TokenFilter, TokenSort, TokenStatus
 from tokenguard.store.service import StoreService
 
 MANAGE, RESPOND = "developer.manage_tokens", "security.respond"

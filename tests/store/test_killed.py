@@ -11,7 +11,8 @@ import time
 from sqlalchemy import select
 
 from stores import People, Place
-from tokenguard.model.token import AuditFilter, TokenStatus
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.token import TokenStatus
 from tokenguard.store.tables import audit, tokens
 
 _ROUNDS = 4

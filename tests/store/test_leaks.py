@@ -17,8 +17,12 @@ import plant
 from stores import People, TestClock
 from tokenguard.api import scan_bytes
 from tokenguard.errors import RefusedError
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.people import User
+from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, Created, LeakPlace, NewToken, Target, User
+from tokenguard.model.token import Created, NewToken
 from tokenguard.report.format import Options
 from tokenguard.report.registry import reporter
 from tokenguard.store import leak_reports

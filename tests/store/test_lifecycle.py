@@ -10,9 +10,11 @@ import pytest
 from sqlalchemy import select
 
 from stores import ADMIN, People, Place, TestClock, answer, question, with_policy
+from tokenguard.model.audit import AuditFilter
 from tokenguard.model.policy import Policies
+from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, NewToken, Target, TokenFilter, TokenStatus
+from tokenguard.model.token import NewToken, TokenFilter, TokenStatus
 from tokenguard.store.lifecycle import tend
 from tokenguard.store.tables import outbox
 

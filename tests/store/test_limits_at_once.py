@@ -12,7 +12,8 @@ import pytest
 import plant
 from stores import People, Place
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditFilter, NewToken, TokenFilter, TokenStatus
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.token import NewToken, TokenFilter, TokenStatus
 
 OWN = "developer.manage_tokens"
 

@@ -9,7 +9,9 @@ import pytest
 
 from stores import People
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditFilter, NewToken, Outcome, Target, TokenFilter, TokenSort
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.revocation import Outcome, Target
+from tokenguard.model.token import NewToken, TokenFilter, TokenSort
 from tokenguard.store.cursor import cursor_after
 from tokenguard.store.engine import open_database
 from tokenguard.store.service import StoreService

@@ -9,7 +9,7 @@ import pytest
 
 from stores import ADMIN, People
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditFilter
+from tokenguard.model.audit import AuditFilter
 
 OWN, USERS, ROLES = "developer.manage_tokens", "admin.manage_users", "admin.manage_roles"
 

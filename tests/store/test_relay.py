@@ -15,6 +15,8 @@ from respond.post_office import post_office
 from respond.web import Reply, Web, serving
 from stores import People, Place, TestClock
 from tokenguard.errors import ConfigError
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.leak_intake import SecretPlace
 from tokenguard.model.notification import (
     OWNERS,
@@ -28,8 +30,9 @@ from tokenguard.model.notification import (
     SlackChannel,
     WebhookChannel,
 )
+from tokenguard.model.revocation import Outcome, Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, LeakPlace, NewToken, Outcome, Target
+from tokenguard.model.token import NewToken
 from tokenguard.respond.post import Wire
 from tokenguard.respond.relay import Lane, Relay, Tally, lanes
 from tokenguard.respond.webhook import Webhook

@@ -13,8 +13,12 @@ from sqlalchemy import event, select
 import plant
 from stores import People, TestClock
 from tokenguard.errors import RefusedError
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.people import User
+from tokenguard.model.revocation import Outcome, Target, TargetResult
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, Created, LeakPlace, NewToken, Outcome, Target, TargetResult, User
+from tokenguard.model.token import Created, NewToken
 from tokenguard.store.service import StoreService
 from tokenguard.store.store import Store
 from tokenguard.store.tables import outbox

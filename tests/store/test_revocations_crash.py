@@ -13,7 +13,10 @@ from pathlib import Path
 import pytest
 
 from stores import PEPPER, People, Place
-from tokenguard.model.token import AuditFilter, LeakPlace, NewToken, Outcome, Target
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Outcome, Target
+from tokenguard.model.token import NewToken
 from tokenguard.store.check import check_database
 
 _BATCH = 20
@@ -23,7 +26,8 @@ _BATCHES = 4
 _REVOKER = f"""\
 import sys
 from stores import peppers, ruleset
-from tokenguard.model.token import LeakPlace, Target
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Target
 from tokenguard.store.store import Store
 
 with Store.open(sys.argv[1], peppers=peppers(), ruleset=ruleset()) as store:

@@ -9,8 +9,9 @@ import pytest
 import plant
 from stores import People, Place, TestClock, with_policy
 from tokenguard.errors import RefusedError
+from tokenguard.model.audit import AuditFilter
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, Created, NewToken, TokenStatus
+from tokenguard.model.token import Created, NewToken, TokenStatus
 from tokenguard.store.service import StoreService
 
 OWN = "developer.manage_tokens"

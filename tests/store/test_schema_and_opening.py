@@ -14,7 +14,8 @@ from sqlalchemy import text
 
 from stores import ADMIN, POSTGRES, People, Place, peppers, ruleset
 from tokenguard.errors import RefusedError, StoreError, UsageError
-from tokenguard.model.token import AuditFilter, TokenFilter
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.token import TokenFilter
 from tokenguard.store import migrations
 from tokenguard.store.engine import open_database
 from tokenguard.store.initialise import FirstAdmin, initialise

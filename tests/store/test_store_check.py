@@ -12,8 +12,10 @@ from sqlalchemy.exc import DatabaseError
 
 from stores import People, Place
 from tokenguard.errors import StoreError
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import Created, LeakPlace, NewToken, Target
+from tokenguard.model.token import Created, NewToken
 from tokenguard.store.check import StoreCheck, check, check_database
 from tokenguard.store.engine import open_database
 from tokenguard.store.pepper import Pepper, Peppers

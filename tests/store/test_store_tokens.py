@@ -10,9 +10,10 @@ import pytest
 import plant
 from stores import People, Place, TestClock, ruleset, with_policy
 from tokenguard.errors import RefusedError, StoreError
+from tokenguard.model.audit import AuditFilter
 from tokenguard.model.rule import Part, Rule, Severity, TokenFormat
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, NewToken, TokenFilter, TokenStatus
+from tokenguard.model.token import NewToken, TokenFilter, TokenStatus
 from tokenguard.ruleset.assemble import combine
 from tokenguard.store.clock import moment
 from tokenguard.store.store import Store

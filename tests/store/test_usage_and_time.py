@@ -14,8 +14,9 @@ from sqlalchemy import event, select
 import plant
 from stores import People, Place, TestClock, answer, question, with_policy
 from tokenguard.errors import RefusedError
+from tokenguard.model.audit import AuditFilter
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import AuditFilter, Introspection, NewToken, TokenFilter, TokenStatus
+from tokenguard.model.token import Introspection, NewToken, TokenFilter, TokenStatus
 from tokenguard.store.clock import SECOND, SteadyClock, moment
 from tokenguard.store.store import Store
 from tokenguard.store.tables import token_uses

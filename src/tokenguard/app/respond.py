@@ -19,8 +19,8 @@ from tokenguard.config.places import state_folder
 from tokenguard.errors import UsageError
 from tokenguard.model.finding import Finding, Status
 from tokenguard.model.report import Report, Revocation
+from tokenguard.model.revocation import Outcome
 from tokenguard.model.rule import RuleSet
-from tokenguard.model.token import Outcome
 from tokenguard.respond.channel import Channel, IssuerChannel, ServiceChannel
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Journal

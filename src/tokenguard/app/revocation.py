@@ -10,9 +10,9 @@ from tokenguard.app.respond import Responder, journal_path
 from tokenguard.app.typed import family_of
 from tokenguard.errors import UsageError
 from tokenguard.model.finding import Finding
+from tokenguard.model.revocation import Outcome
 from tokenguard.model.rule import Rule, RuleSet
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import Outcome
 from tokenguard.respond.entry import Entry
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import Journal, pending_in

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditEvent, AuditFilter, LeakRecord
+from tokenguard.model.audit import AuditEvent, AuditFilter
+from tokenguard.model.leak import LeakRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tokenguard.app.token_service import Approach
+    from tokenguard.model.people import Identity
     from tokenguard.model.secret import Secret
-    from tokenguard.model.token import Identity
 
 
 @click.command(

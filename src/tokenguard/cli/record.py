@@ -9,7 +9,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from tokenguard.app.token_history import History
-    from tokenguard.model.token import AuditEvent, Identity, LeakPlace, Role, TokenRecord, User
+    from tokenguard.model.audit import AuditEvent
+    from tokenguard.model.leak import LeakPlace
+    from tokenguard.model.people import Identity, Role, User
+    from tokenguard.model.token import TokenRecord
 
 NONE = "-"
 _COMMIT = 12

@@ -27,7 +27,8 @@ from tokenguard.cli.show import Screen
 from tokenguard.config.credentials import token_of
 from tokenguard.errors import UsageError, WholeTokenError
 from tokenguard.model import RuleSet, Secret
-from tokenguard.model.token import Outcome, TokenRecord
+from tokenguard.model.revocation import Outcome
+from tokenguard.model.token import TokenRecord
 from tokenguard.model.wire import to_json
 from tokenguard.respond import policy as policies
 from tokenguard.respond.revoke import Settled

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from tokenguard.app.token_reference import Reference
+    from tokenguard.model.revocation import TargetResult
     from tokenguard.model.secret import Secret
-    from tokenguard.model.token import NewToken, TargetResult, TokenFilter, TokenRecord
+    from tokenguard.model.token import NewToken, TokenFilter, TokenRecord
 
 NOT_DEAD = 1
 
@@ -209,7 +210,7 @@ def revoke(token_names: tuple[str, ...], reason: str, yes: bool, **options: Any)
 
     Exit 0: all of them are dead; 1: some are not.
     """
-    from tokenguard.model.token import Target
+    from tokenguard.model.revocation import Target
 
     with connected(**options, names=token_names) as store:
         targets = [Target(id=each.id, prefix=each.prefix) for each in store.named]
@@ -281,7 +282,7 @@ def _value_to_verify(sign_in: str | None) -> Secret:
 
 def _show_revoked(store: Connection, results: tuple[TargetResult, ...], *, done: bool) -> int:
     from tokenguard.cli.main import complain, tell
-    from tokenguard.model.token import Outcome
+    from tokenguard.model.revocation import Outcome
     from tokenguard.model.wire import to_json
 
     if store.as_json:

@@ -11,7 +11,7 @@ from tokenguard.cli.group import examples
 from tokenguard.cli.service import Connection, connected, service_options
 
 if TYPE_CHECKING:
-    from tokenguard.model.token import Identity
+    from tokenguard.model.people import Identity
 
 
 @click.command(epilog=examples("tokenguard whoami", "tokenguard whoami --json"))

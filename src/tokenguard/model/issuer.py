@@ -30,7 +30,7 @@ VERIFY_MEANINGS = ("active", "revoked", "expired", "unknown")
 CREDENTIAL_REFUSED = "credential_refused"
 """The API does not take the token that the call was made with, whosever it is."""
 REVOKE_MEANINGS = ("revoked", "already_revoked", "not_found", "refused", CREDENTIAL_REFUSED)
-"""As in `tokenguard.model.token.Outcome`, and `CREDENTIAL_REFUSED`."""
+"""As in `tokenguard.model.revocation.Outcome`, and `CREDENTIAL_REFUSED`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from typing import TypeAlias
 
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.leak_intake import SecretPlace
-from tokenguard.model.token import LeakPlace
 
 Network: TypeAlias = IPv4Network | IPv6Network
 

@@ -10,8 +10,8 @@ from tokenguard.model.lazy_dataclass import dataclass, field
 if TYPE_CHECKING:
     from tokenguard.model.blob import Skipped
     from tokenguard.model.finding import Finding, Suppressed
+    from tokenguard.model.revocation import Outcome
     from tokenguard.model.rule import Rule
-    from tokenguard.model.token import Outcome
 
 
 class State(Enum):

@@ -10,27 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from tokenguard.model.audit import AuditFilter, AuditPage
+    from tokenguard.model.leak import LeakMatch, LeakPage, LeakPlace, LeakRecord
+    from tokenguard.model.people import Identity, Role, User
+    from tokenguard.model.revocation import Target, TargetResult
     from tokenguard.model.secret import Secret
-    from tokenguard.model.token import (
-        AuditFilter,
-        AuditPage,
-        Created,
-        FamilyInfo,
-        Identity,
-        Introspection,
-        LeakMatch,
-        LeakPage,
-        LeakPlace,
-        LeakRecord,
-        NewToken,
-        Role,
-        Target,
-        TargetResult,
-        TokenFilter,
-        TokenPage,
-        TokenRecord,
-        User,
-    )
+    from tokenguard.model.token import Created, FamilyInfo, Introspection, NewToken, TokenFilter, TokenPage, TokenRecord
 
 
 class TokenService(Protocol):

@@ -1,4 +1,4 @@
-"""Tokens as their store sees them, and everything around them that its API (version 1) speaks of.
+"""Tokens as their store sees them: what they are to be, what is shown of them, and how they are listed.
 
 Values only: no raw token is in any of them but `Created`, which holds it as a Secret. Times are aware, in UTC.
 """
@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from tokenguard.model.people import Owner
 
 if TYPE_CHECKING:
     from tokenguard.model.secret import Secret
@@ -33,36 +35,6 @@ class TokenSort(Enum):
     """Longest unused first; one that never was counts from when it was made."""
     EXPIRES = "expires"
     """Soonest first; those that never expire last."""
-
-
-class Outcome(Enum):
-    """What became of one revocation that was asked for. A value, never an exception."""
-
-    REVOKED = "revoked"
-    ALREADY_REVOKED = "already_revoked"
-    NOT_FOUND = "not_found"
-    AMBIGUOUS = "ambiguous"
-    """Several tokens share the prefix: none was revoked, the candidates are listed."""
-    REFUSED = "refused"
-    """The caller may not."""
-    INVALID = "invalid"
-    """Not a prefix, hash, id or token that any family could have."""
-    UNREACHABLE = "unreachable"
-    """The issuer could not be asked, or did not answer for certain; kept in the journal."""
-
-    @property
-    def dead(self) -> bool:
-        """The token certainly does not live any more."""
-        return self in {Outcome.REVOKED, Outcome.ALREADY_REVOKED}
-
-
-@dataclass(frozen=True, slots=True)
-class Owner:
-    """A token's owner, as its record shows them."""
-
-    id: str
-    name: str
-    email: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,60 +158,6 @@ class FamilyInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Identity:
-    """Who a credential stands for, and what it may do."""
-
-    id: str
-    email: str
-    name: str
-    plan: str
-    role: str
-    permissions: tuple[str, ...]
-    """The role's."""
-    scopes: tuple[str, ...]
-    """The token's."""
-    token_id: str | None
-    token_prefix: str | None
-    auth_mode: str
-    """`token`, `session` or `local`."""
-    expires_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """One token to revoke; exactly one of token, token_sha256, prefix, id is given."""
-
-    token: Secret | None = None
-    token_sha256: str | None = None
-    prefix: str | None = None
-    family: str | None = None
-    """Narrows a prefix."""
-    id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeakPlace:
-    """Where a token was seen. `source`: who found it, such as `tokenguard`, `github`."""
-
-    source: str = ""
-    url: str = ""
-    path: str = ""
-    commit: str = ""
-    seen_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class TargetResult:
-    """What became of one target."""
-
-    target_index: int
-    outcome: Outcome
-    token: TokenRecord | None = None
-    candidates: tuple[TokenRecord, ...] = ()
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Introspection:
     """RFC 7662. Not active: nothing else is said."""
 
@@ -251,106 +169,3 @@ class Introspection:
     """The token's id."""
     exp: int | None = None
     iat: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """One place and one report of a leak."""
-
-    place: LeakPlace
-    reported_by: str
-    reported_at: datetime
-    reported_by_email: str | None = None
-    """The address of `reported_by`, where that is a user."""
-
-
-@dataclass(frozen=True, slots=True)
-class LeakRecord:
-    """A finding that reached the store."""
-
-    id: str
-    state: str
-    """`open` or `resolved`."""
-    rule_id: str
-    prefix: str
-    token: TokenRecord | None
-    candidates: tuple[TokenRecord, ...]
-    sightings: tuple[Sighting, ...]
-    first_seen: datetime
-    uses_since: int
-    """Accepted uses of the token since it was first seen."""
-    resolution: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class LeakMatch:
-    """What a reported finding was matched to: `hash`, `prefix` or `none`."""
-
-    id: str
-    matched: str
-
-
-@dataclass(frozen=True, slots=True)
-class LeakPage:
-    """One page of leaks, open ones first."""
-
-    leaks: tuple[LeakRecord, ...]
-    next_cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class User:
-    """Whoever owns tokens."""
-
-    id: str
-    email: str
-    name: str
-    plan: str
-    role: str
-    """The role's name."""
-    active: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Role:
-    """A named set of permissions."""
-
-    id: str
-    name: str
-    permissions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditEvent:
-    """One thing that was done. Events are only ever added."""
-
-    id: str
-    at: datetime
-    actor: str
-    """A user's id, `local:<user>`, `anyone` (who held the whole token), a forge (`github`), or `tokenguard`."""
-    action: str
-    token_id: str | None = None
-    address: str | None = None
-    agent: str | None = None
-    detail: dict[str, object] = field(default_factory=dict)
-    actor_email: str | None = None
-    """The address of `actor`, where that is a user."""
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFilter:
-    """Which events to list, newest first."""
-
-    token: str | None = None
-    actor: str | None = None
-    since: datetime | None = None
-    cursor: str | None = None
-    limit: int = 100
-
-
-@dataclass(frozen=True, slots=True)
-class AuditPage:
-    """One page of events."""
-
-    events: tuple[AuditEvent, ...]
-    next_cursor: str | None = None

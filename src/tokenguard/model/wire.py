@@ -1,4 +1,4 @@
-"""The values of `tokenguard.model.token` as the JSON of the store's API (version 1), and back.
+"""The values that stores answer as the JSON of the store's API (version 1), and back.
 
 Server, client and `--json` share it, so that they cannot disagree. Reading is tolerant of unknown keys, since a newer
 server may say more, and strict about what it needs.
@@ -15,7 +15,9 @@ from enum import Enum
 from functools import cache
 from typing import TypeVar
 
-from tokenguard.model.token import Created, Identity, Sighting, TokenRecord
+from tokenguard.model.leak import Sighting
+from tokenguard.model.people import Identity
+from tokenguard.model.token import Created, TokenRecord
 
 T = TypeVar("T")
 
@@ -39,7 +41,7 @@ def timestamp(moment: datetime) -> str:
 
 
 def to_json(value: object) -> Json:
-    """JSON of a value of `tokenguard.model.token`; the raw token is in it only for a Created."""
+    """JSON of such a value; the raw token is in it only for a Created."""
     return _writer(type(value))(value)
 
 

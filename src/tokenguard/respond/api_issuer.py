@@ -12,8 +12,8 @@ from typing import TypeVar
 from tokenguard.errors import UnavailableError
 from tokenguard.model.finding import Status
 from tokenguard.model.issuer import CREDENTIAL_REFUSED, IssuerApi, Step
+from tokenguard.model.revocation import Outcome, TargetResult
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import Outcome, TargetResult
 from tokenguard.respond.described import WOULD, DescribedCalls, Heard
 from tokenguard.respond.http import Http
 from tokenguard.respond.issuer import Suspect

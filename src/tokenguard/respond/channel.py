@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from tokenguard.model.finding import Status
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Outcome, Target, TargetResult
 from tokenguard.model.rule import Rule
 from tokenguard.model.secret import Secret
 from tokenguard.model.service import TokenService
-from tokenguard.model.token import LeakPlace, Outcome, Target, TargetResult
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.issuer import Issuer, Suspect
 

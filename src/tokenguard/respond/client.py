@@ -9,31 +9,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import (
-    AuditPage,
-    FamilyInfo,
-    Identity,
-    Introspection,
-    LeakMatch,
-    LeakPage,
-    LeakRecord,
-    Outcome,
-    Role,
-    Target,
-    TargetResult,
-    TokenPage,
-    TokenRecord,
-    TokenSort,
-    User,
-)
+from tokenguard.model.audit import AuditPage
+from tokenguard.model.leak import LeakMatch, LeakPage, LeakRecord
+from tokenguard.model.people import Identity, Role, User
+from tokenguard.model.revocation import Outcome, Target, TargetResult
+from tokenguard.model.token import FamilyInfo, Introspection, TokenPage, TokenRecord, TokenSort
 from tokenguard.model.wire import WireError, created_from_json, from_json, to_json
 from tokenguard.respond.exchange import Exchange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from tokenguard.model.audit import AuditFilter
+    from tokenguard.model.leak import LeakPlace
     from tokenguard.model.secret import Secret
-    from tokenguard.model.token import AuditFilter, Created, LeakPlace, NewToken, TokenFilter
+    from tokenguard.model.token import Created, NewToken, TokenFilter
     from tokenguard.respond.http import Patience
 
 T = TypeVar("T")

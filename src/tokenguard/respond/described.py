@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from tokenguard.errors import ConfigError, UnavailableError
 from tokenguard.model.issuer import Find, Step
-from tokenguard.model.token import Outcome
+from tokenguard.model.revocation import Outcome
 from tokenguard.respond.http import Http
 from tokenguard.respond.template import Answered, Filling, answered, meaning, next_page, record_id, records
 

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from tokenguard.model.finding import Status
+    from tokenguard.model.leak import LeakPlace
+    from tokenguard.model.revocation import TargetResult
     from tokenguard.model.rule import Rule
     from tokenguard.model.secret import Secret
-    from tokenguard.model.token import LeakPlace, TargetResult
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from tokenguard.errors import JournalError
-from tokenguard.model.token import Outcome
+from tokenguard.model.revocation import Outcome
 from tokenguard.respond.entry import Entry, entry_of, moment_of, row_of
 from tokenguard.respond.intent import Intent
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.notification import Kind, Notice, NoticeToken
-from tokenguard.model.token import LeakPlace
 
 
 @dataclass(frozen=True, slots=True)

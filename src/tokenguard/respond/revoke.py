@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tokenguard.errors import JournalError, RefusedError, TokenguardError, fault
-from tokenguard.model.token import Outcome, TargetResult, TokenRecord
+from tokenguard.model.revocation import Outcome, TargetResult
+from tokenguard.model.token import TokenRecord
 from tokenguard.respond.channel import NEEDS_TOKEN, Channel
 from tokenguard.respond.entry import Entry
 from tokenguard.respond.intent import Intent

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from tokenguard.errors import RefusedError, TokenguardError
 from tokenguard.model.finding import Status
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Outcome, Target, TargetResult
 from tokenguard.model.service import TokenService
-from tokenguard.model.token import LeakPlace, Outcome, Target, TargetResult, TokenFilter, TokenStatus
+from tokenguard.model.token import TokenFilter, TokenStatus
 from tokenguard.respond.issuer import Suspect
 
 _BATCH = 1000

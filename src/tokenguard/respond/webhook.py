@@ -14,9 +14,9 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from tokenguard.errors import ConfigError
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.notification import Notice, NoticeToken
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace
 from tokenguard.model.wire import timestamp
 from tokenguard.respond.message import message, plain
 from tokenguard.respond.post import Wire, post

@@ -1,6 +1,6 @@
 """What the calls answer, for the OpenAPI document. The JSON itself is made by `tokenguard.model.wire`.
 
-The classes follow those of `tokenguard.model.token` and add what the wire adds; schemathesis compares them with what
+The classes follow those of `tokenguard.model` and add what the wire adds; schemathesis compares them with what
 the running server answers.
 """
 
@@ -12,22 +12,16 @@ from datetime import datetime
 
 from starlette.responses import Response
 
-from tokenguard.model.token import (
-    AuditEvent,
-    FamilyInfo,
-    Identity,
-    LeakMatch,
-    Limit,
-    Outcome,
-    Role,
-    TokenRecord,
-    User,
-)
+from tokenguard.model.audit import AuditEvent
+from tokenguard.model.leak import LeakMatch
+from tokenguard.model.people import Identity, Role, User
+from tokenguard.model.revocation import Outcome
+from tokenguard.model.token import FamilyInfo, Limit, TokenRecord
 from tokenguard.model.wire import to_json
 
 
 def answer(value: object, status: int = 200) -> Response:
-    """A value of `tokenguard.model.token`, or a dict of them, as JSON."""
+    """A value of `tokenguard.model`, or a dict of them, as JSON."""
     return Response(json.dumps(to_json(value), separators=(",", ":")).encode(), status, media_type="application/json")
 
 

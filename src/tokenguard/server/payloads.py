@@ -13,8 +13,10 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace, NewToken, Target
+from tokenguard.model.token import NewToken
 from tokenguard.model.wire import WireError, moment
 from tokenguard.server.body import storable
 

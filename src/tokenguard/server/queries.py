@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from tokenguard.model.token import AuditFilter, TokenFilter, TokenSort, TokenStatus
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.token import TokenFilter, TokenSort, TokenStatus
 from tokenguard.server.payloads import Moment
 
 Word = Annotated[str, Field(min_length=1, max_length=400)]

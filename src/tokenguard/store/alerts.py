@@ -13,9 +13,11 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, update
 
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.people import Owner
 from tokenguard.model.policy import OnLeak
+from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace, Owner, Target
 from tokenguard.model.wire import timestamp, to_json
 from tokenguard.store.actor import Actor
 from tokenguard.store.audit import Action, note_all

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, Row, Select, select
 
-from tokenguard.model.token import AuditEvent, AuditFilter, AuditPage
+from tokenguard.model.audit import AuditEvent, AuditFilter, AuditPage
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.bulk import insert_rows
 from tokenguard.store.clock import micros, moment

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, func, select
 
-from tokenguard.model.token import LeakRecord
+from tokenguard.model.leak import LeakRecord
 from tokenguard.store import leaks
 from tokenguard.store.actor import Actor
 from tokenguard.store.clock import moment

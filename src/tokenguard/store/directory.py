@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, or_, select
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import Owner, User
+from tokenguard.model.people import Owner, User
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.context import Context
 from tokenguard.store.cursor import check_limit, cursor_after, read_cursor

@@ -9,9 +9,10 @@ from sqlalchemy import Connection, func, select
 
 from tokenguard.config.server_file import default_policies
 from tokenguard.errors import StoreError
+from tokenguard.model.people import Role, User
 from tokenguard.model.policy import Policies
 from tokenguard.model.rule import RuleSet
-from tokenguard.model.token import Created, NewToken, Role, User
+from tokenguard.model.token import Created, NewToken
 from tokenguard.store import audit, roles, users
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action

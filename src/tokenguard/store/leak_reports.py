@@ -14,7 +14,7 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import LeakMatch, LeakPlace
+from tokenguard.model.leak import LeakMatch, LeakPlace
 from tokenguard.model.wire import WireError, moment
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action, note_all

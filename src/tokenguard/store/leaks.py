@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, func, literal, select, tuple_, update
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import LeakPage, LeakPlace, LeakRecord, Sighting
+from tokenguard.model.leak import LeakPage, LeakPlace, LeakRecord, Sighting
 from tokenguard.store import audit
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select, update
 
 from tokenguard.model.notification import Kind
-from tokenguard.model.token import Outcome, Target
+from tokenguard.model.revocation import Outcome, Target
 from tokenguard.model.wire import timestamp
 from tokenguard.store.audit import Action, note_all
 from tokenguard.store.clock import DAY, moment

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.notification import Notice, NoticeToken
-from tokenguard.model.token import LeakPlace
 from tokenguard.store.clock import moment
 from tokenguard.store.context import Context
 from tokenguard.store.deliveries import Delivery

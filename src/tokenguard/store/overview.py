@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
-from tokenguard.model.token import Owner, User
+from tokenguard.model.people import Owner, User
 from tokenguard.store import cases, directory, figures
 
 if TYPE_CHECKING:

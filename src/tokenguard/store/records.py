@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from sqlalchemy import Column, ColumnElement, Connection, Integer, Row, Select, and_, cast, func, or_, select
 
 from tokenguard.model.expected_hours import WEEK_HOURS
-from tokenguard.model.token import Owner, TokenRecord, TokenStatus
+from tokenguard.model.people import Owner
+from tokenguard.model.token import TokenRecord, TokenStatus
 from tokenguard.store.bulk import among, rows_where
 from tokenguard.store.clock import DAY, HOUR, moment
 from tokenguard.store.context import Context

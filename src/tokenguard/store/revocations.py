@@ -14,8 +14,11 @@ from typing import Protocol
 from sqlalchemy import Connection, select, update
 
 from tokenguard.errors import RefusedError, StoreError
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.people import Owner
+from tokenguard.model.revocation import Target, TargetResult
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace, Owner, Target, TargetResult, TokenRecord, TokenStatus
+from tokenguard.model.token import TokenRecord, TokenStatus
 from tokenguard.model.wire import timestamp, to_json
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action, note_all

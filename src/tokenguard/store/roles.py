@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection, delete, func, insert, select, text, update
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import Role
+from tokenguard.model.people import Role
 from tokenguard.store import audit
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action

@@ -9,7 +9,8 @@ from sqlalchemy import Connection, select, update
 
 from tokenguard.errors import RefusedError
 from tokenguard.model.expected_hours import read_hours
-from tokenguard.model.token import Created, Target, TokenStatus
+from tokenguard.model.revocation import Target
+from tokenguard.model.token import Created, TokenStatus
 from tokenguard.store import audit, idempotency, users
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action

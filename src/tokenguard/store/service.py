@@ -8,28 +8,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from tokenguard.errors import RefusedError
+from tokenguard.model.audit import AuditFilter, AuditPage
+from tokenguard.model.leak import LeakMatch, LeakPage, LeakPlace, LeakRecord
+from tokenguard.model.people import Identity, Role, User
+from tokenguard.model.revocation import Outcome, Target, TargetResult
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import (
-    AuditFilter,
-    AuditPage,
-    Created,
-    FamilyInfo,
-    Identity,
-    Introspection,
-    LeakMatch,
-    LeakPage,
-    LeakPlace,
-    LeakRecord,
-    NewToken,
-    Outcome,
-    Role,
-    Target,
-    TargetResult,
-    TokenFilter,
-    TokenPage,
-    TokenRecord,
-    User,
-)
+from tokenguard.model.token import Created, FamilyInfo, Introspection, NewToken, TokenFilter, TokenPage, TokenRecord
 from tokenguard.store import alerts, audit, leak_reports, leaks, listing, revocations, roles, rotation, tokens, users
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.context import Context

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, select, update
 
-from tokenguard.model.token import LeakPlace
+from tokenguard.model.leak import LeakPlace
 from tokenguard.store.actor import Actor
 from tokenguard.store.bulk import insert_rows, rows_where
 from tokenguard.store.clock import micros

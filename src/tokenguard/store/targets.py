@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection
 
+from tokenguard.model.revocation import Target
 from tokenguard.model.rule import Rule
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import Target
 from tokenguard.store.context import Context
 from tokenguard.store.ids import is_id
 from tokenguard.store.records import TokenColumns, token_columns

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, insert, select, update
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import Identity, Role, User
+from tokenguard.model.people import Identity, Role, User
 from tokenguard.store import audit, roles
 from tokenguard.store.actor import Actor, Permission
 from tokenguard.store.audit import Action

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tokenguard.model.token import Outcome
+from tokenguard.model.revocation import Outcome
 from tokenguard.store.records import TokenColumns
 from tokenguard.store.targets import By, Named
 

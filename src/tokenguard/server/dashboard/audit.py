@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from tokenguard.model.token import AuditFilter
+from tokenguard.model.audit import AuditFilter
 from tokenguard.server.dashboard.search import searched
 from tokenguard.server.dashboard.visit import Views
 from tokenguard.store.actor import Permission

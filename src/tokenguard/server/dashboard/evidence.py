@@ -17,7 +17,10 @@ from tokenguard.report.markup import code, prose
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from tokenguard.model.token import AuditEvent, Owner, Sighting, TokenRecord
+    from tokenguard.model.audit import AuditEvent
+    from tokenguard.model.leak import Sighting
+    from tokenguard.model.people import Owner
+    from tokenguard.model.token import TokenRecord
     from tokenguard.store.cases import LeakCase
 
 Events = tuple["AuditEvent", ...]

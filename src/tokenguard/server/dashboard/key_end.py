@@ -6,7 +6,9 @@ import secrets
 from typing import TYPE_CHECKING
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import LeakPlace, Outcome, Target, TokenStatus
+from tokenguard.model.leak import LeakPlace
+from tokenguard.model.revocation import Outcome, Target
+from tokenguard.model.token import TokenStatus
 from tokenguard.server.dashboard.key_create import shown_once
 from tokenguard.server.dashboard.pages import redirect
 from tokenguard.server.dashboard.visit import Views

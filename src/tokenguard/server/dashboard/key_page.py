@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditFilter, AuditPage
+from tokenguard.model.audit import AuditFilter, AuditPage
 from tokenguard.server.dashboard.visit import Views
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from tokenguard.errors import RefusedError
-from tokenguard.model.token import AuditFilter, LeakRecord, Target, TargetResult
+from tokenguard.model.audit import AuditFilter
+from tokenguard.model.leak import LeakRecord
+from tokenguard.model.revocation import Target, TargetResult
 from tokenguard.server.dashboard import evidence
 from tokenguard.server.dashboard.headers import secured
 from tokenguard.server.dashboard.pages import redirect

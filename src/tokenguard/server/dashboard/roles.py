@@ -14,7 +14,7 @@ from tokenguard.store.actor import Permission
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from tokenguard.model.token import Role
+    from tokenguard.model.people import Role
     from tokenguard.server.dashboard.visit import Visit
 
 VIEWS = Views()

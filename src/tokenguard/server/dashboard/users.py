@@ -15,7 +15,7 @@ from tokenguard.store.actor import Permission
 if TYPE_CHECKING:
     from starlette.responses import Response
 
-    from tokenguard.model.token import User
+    from tokenguard.model.people import User
     from tokenguard.server.dashboard.visit import Visit
 
 VIEWS = Views()

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from tokenguard.model.token import Role
+from tokenguard.model.people import Role
 from tokenguard.server.answers import RolesAnswer, answer
 from tokenguard.server.openapi import problems
 from tokenguard.server.payloads import NewRolePayload, RoleChangePayload

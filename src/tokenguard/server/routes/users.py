@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from tokenguard.model.token import User
+from tokenguard.model.people import User
 from tokenguard.server.answers import UsersAnswer, answer
 from tokenguard.server.openapi import problems
 from tokenguard.server.payloads import NewUserPayload, UserChangePayload

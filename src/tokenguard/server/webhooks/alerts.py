@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
     from starlette.types import Receive, Scope, Send
 
-    from tokenguard.model.token import LeakPlace
+    from tokenguard.model.leak import LeakPlace
     from tokenguard.server.admission import Admission
     from tokenguard.server.webhooks.keys import KeyRing
     from tokenguard.server.webhooks.unsigned import UnsignedMessages

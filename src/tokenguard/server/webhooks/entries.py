@@ -14,8 +14,8 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
+from tokenguard.model.leak import LeakPlace
 from tokenguard.model.secret import Secret
-from tokenguard.model.token import LeakPlace
 from tokenguard.server.body import parse_json
 from tokenguard.server.logs import LOGGER
 from tokenguard.server.problems import Problem, ProblemError, invalid

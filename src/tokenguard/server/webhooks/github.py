@@ -15,7 +15,7 @@ from tokenguard.server.webhooks.alerts import Forge
 from tokenguard.server.webhooks.entries import Listed, place, text
 
 if TYPE_CHECKING:
-    from tokenguard.model.token import LeakPlace
+    from tokenguard.model.leak import LeakPlace
     from tokenguard.store.alerts import Taken
 
 _SOURCES = frozenset(

@@ -22,8 +22,8 @@ from tokenguard.server.webhooks.entries import Listed, place, read_entries, text
 if TYPE_CHECKING:
     from starlette.types import Scope
 
+    from tokenguard.model.leak import LeakPlace
     from tokenguard.model.secret import Secret
-    from tokenguard.model.token import LeakPlace
     from tokenguard.server.admission import Admission
     from tokenguard.store.alerts import Taken
 
