@@ -12,6 +12,8 @@ import pytest
 
 from server.serving import Api, serving, sha256
 from server.visitor import Visitor, visitor, words
+from tokenguard.server.dashboard.events import WORDS
+from tokenguard.store.audit import Action
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,6 +127,18 @@ def test_a_form_of_another_session_does_nothing(api: Api, riley: Visitor, path: 
     assert answer.status_code == 403
     assert not api.dead(found.token)
     assert api.get(f"/api/v1/leaks/{found.leak}")["state"] == "open"
+
+
+def test_what_was_done_is_told_in_words(api: Api) -> None:
+    assert WORDS.keys() == set(Action)
+    assert not [said for said in WORDS.values() if "." in said]
+    found = leaked(api)
+    admin = visitor(api)
+    for path in (f"/leaks/{found.leak}", f"/tokens/{found.token_id}"):
+        page = admin.page(path)
+        assert "Key created" in page
+        assert "token.created" not in page
+    assert "Key created token.created" in words(admin.page(f"/audit?token={found.token_id}"))
 
 
 def test_candidates_are_revoked_one_by_one_by_people_alone(api: Api, riley: Visitor) -> None:

@@ -21,18 +21,6 @@ _DONE = {
     "revoked": "Revoked. Nobody can use this key any more.",
     "already_revoked": "It was revoked before; nothing changed.",
 }
-ACTIONS = {
-    "token.created": "Created",
-    "token.rotated": "Rotated",
-    "token.revoked": "Revoked",
-    "token.rotated_twice": "Rotated a second time, a sign of theft",
-    "honeytoken.used": "Honeytoken used",
-    "leak.reported": "Leak reported",
-    "leak.resolved": "Leak resolved",
-    "session.opened": "Signed in with it",
-    "session.ended": "Signed out",
-}
-"""An event's name for people."""
 
 
 @VIEWS.show("/tokens/{token_id}")
@@ -47,7 +35,6 @@ def key_page(visit: Visit) -> Response:
         mine=record.owner.id == visit.signed_in.actor.user_id,
         leaks=service.leaks(token=token_id, limit=_LEAKS).leaks,
         trail=trail,
-        actions=ACTIONS,
         done=_DONE.get(visit.query.one("done"), ""),
         older=trail and trail.next_cursor and f"/tokens/{record.id}?cursor={trail.next_cursor}#trail",
     )

@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from tokenguard.server.dashboard import times
+from tokenguard.server.dashboard.events import happened
 from tokenguard.server.dashboard.headers import secured
 from tokenguard.server.dashboard.marks import marks_of
 from tokenguard.store.actor import Permission
@@ -74,6 +75,7 @@ class Pages:
         self._environment.filters["day"] = times.day
         self._environment.filters["machine"] = times.machine
         self._environment.filters["told"] = told
+        self._environment.filters["happened"] = happened
         self._environment.filters["web_address"] = web_address
 
     def now(self) -> datetime:
