@@ -195,6 +195,10 @@ def test_charts_are_drawn_and_told(someone: Person) -> None:
     box = bars.first.bounding_box()
     assert box
     assert box["height"] > 0
+    page.set_viewport_size({"width": 360, "height": 740})
+    narrow = chart.bounding_box()
+    assert narrow
+    assert narrow["x"] + narrow["width"] <= 360, "all of it is in sight, without scrolling to the right"
     page.get_by_text("The numbers as a table").first.click()
     expect(page.get_by_role("table", name="Live tokens by age and last use")).to_be_visible()
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-WIDTH, HEIGHT = 720, 260
-_LEFT, _RIGHT, _TOP, _BOTTOM = 48, 8, 12, 28
+HEIGHT = 260
+"""Pixels. Along the other axis everything is in percent of the width that the page has for it."""
+_TOP, _BOTTOM = 12, 28
 _PART = 0.72
 """Of a bar's place that the bar takes."""
 _TICKS = 4
@@ -23,7 +24,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A rectangle of one series in one bar; `title` says what it stands for."""
+    """A rectangle of one series in one bar; `title` says what it stands for. x and width are percentages."""
 
     x: float
     y: float
@@ -79,11 +80,9 @@ def stacked(  # noqa: PLR0913 - what a chart consists of
 ) -> Chart:
     """A chart of a bar for each row. `every`: so many bars share one label."""
     top = _round_up(max((row.total for row in rows), default=0))
-    place = (WIDTH - _LEFT - _RIGHT) / max(1, len(rows))
-    pieces = [
-        piece for number, row in enumerate(rows) for piece in _bar(row, series, _LEFT + number * place, place, top)
-    ]
-    bars = [Mark(round(_LEFT + (n + 0.5) * place, 1), row.label) for n, row in enumerate(rows) if n % every == 0]
+    place = 100 / max(1, len(rows))
+    pieces = [piece for number, row in enumerate(rows) for piece in _bar(row, series, number * place, place, top)]
+    bars = [Mark(round((n + 0.5) * place, 2), row.label) for n, row in enumerate(rows) if n % every == 0]
     step = max(1, top // _TICKS)
     ticks = [Mark(_height(value, top), f"{value:,}") for value in range(0, top + 1, step)]
     return Chart(name, title, head, tuple(series), tuple(rows), tuple(pieces), tuple(bars), tuple(ticks))
@@ -95,7 +94,7 @@ def _bar(row: Row, series: Sequence[Series], x: float, place: float, top: int) -
     for each, count in zip(series, row.counts, strict=True):
         if count:
             upper, lower = _height(below + count, top), _height(below, top)
-            left, width = round(x + place * (1 - _PART) / 2, 1), round(place * _PART, 1)
+            left, width = round(x + place * (1 - _PART) / 2, 2), round(place * _PART, 2)
             what = f"{row.label}, {each.title}: {count:,}"
             pieces.append(Piece(left, upper, width, round(lower - upper, 1), each.style, what))
             below += count

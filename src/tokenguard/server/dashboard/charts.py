@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 VIEWS = Views()
 
-_AGES = ("under a week", "a month", "3 months", "6 months", "a year", "older")
+_AGES = ("a week", "a month", "3 months", "6 months", "a year", "older")
 _USED = (
     Series("used today or yesterday", "c0"),
     Series("within a week", "c1"),
