@@ -118,6 +118,20 @@ def test_many_at_once_and_resolved_with_them(api: Api, riley: Visitor) -> None:
     assert "no leak is ticked" in nothing.text.lower()
 
 
+def test_leaks_of_dead_tokens_are_resolved_together(tmp_path: Path) -> None:
+    with serving(tmp_path / "store.db", tmp_path) as api:
+        riley, dead = responder(api), [leaked(api) for _ in range(2)]
+        for each in dead:
+            api.ask("DELETE", f"/api/v1/tokens/{each.token_id}")
+        boxes = re.findall(r'name="leak" value="(leak_\w+)"', riley.page("/leaks"))
+        assert sorted(boxes) == sorted(each.leak for each in dead)
+        assert "2 of 2 dead" in words(
+            riley.send("/leaks", [*(("leak", box) for box in boxes), ("resolution", "by the forge")]).text
+        )
+        assert 'name="leak"' not in riley.page("/leaks")
+        assert {each["resolution"] for each in api.get("/api/v1/leaks")["leaks"]} == {"by the forge"}
+
+
 @pytest.mark.parametrize("path", ["/leaks", "/leaks/{leak}/revoke", "/leaks/{leak}/resolve"])
 def test_a_form_of_another_session_does_nothing(api: Api, riley: Visitor, path: str) -> None:
     found = leaked(api)
