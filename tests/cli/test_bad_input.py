@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import secrets
 import shutil
 import subprocess
 import zipfile
@@ -413,6 +414,36 @@ def test_a_token_as_an_argument_is_never_echoed(repository: RepositoryBuilder, a
     # One that lacks its last character is no token, and an error message would give nearly all of it away.
     ended = run(*(word.replace("TOKEN", token[:-1]) for word in arguments.split()), cwd=repository.path)
     assert_hidden(token[:-1], Ended(ended.code, "", ended.err))
+
+
+ACME_RULES = """\
+rules:
+  - id: acme-key
+    title: Acme key
+    severity: high
+    token: {prefix: acmek_, parts: [{alphabet: hex, length: 40}], visible_prefix: 10}
+    examples: ['{token}']
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "scan files TOKEN --rules acme.yaml",
+        "scan git --rules=acme.yaml TOKEN",
+        "scan files --rules acme.yaml --rules TOKEN",
+        "scan files --rules missing.yaml --rules acme.yaml -o TOKEN/report",
+    ],
+)
+def test_nor_one_of_a_family_that_the_command_line_brings(tree: tuple[Path, str], arguments: str) -> None:
+    (tree[0] / "acme.yaml").write_text(ACME_RULES)
+    hidden = secrets.token_hex(18)
+    token = f"acmek_beef{hidden}"
+    ended = run(*(word.replace("TOKEN", token) for word in arguments.split()), cwd=tree[0])
+    assert ended.code == USAGE
+    assert hidden not in ended.out + ended.err
+    assert "acmek_beef…" in ended.err.splitlines()[0]
+    assert "a token in an argument" in ended.err.splitlines()[0]
 
 
 def test_a_file_named_after_a_token(tree: tuple[Path, str]) -> None:

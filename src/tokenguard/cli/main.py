@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from tokenguard.errors import TokenguardError, WholeTokenError, fault
@@ -24,6 +25,7 @@ USAGE = 2
 INCOMPLETE = 3
 INTERRUPTED = 130
 
+_RULES = "--rules"
 _SHORTEST_TOKEN = 40
 """No argument below so many characters is looked at for a token."""
 
@@ -99,15 +101,29 @@ def _guarded(message: str) -> str:
 
 
 def _known_rules() -> RuleSet:
-    """The built-in rules and the user's own, where these can be read: that they cannot may be what is told."""
-    with contextlib.suppress(TokenguardError, OSError):
-        from tokenguard.app.ruleset import rules_for
-        from tokenguard.app.sight import of_user
+    """The built-in rules, the user's own and those of `--rules`, as far as these can be read.
 
-        return rules_for(of_user(os.environ).settings({}))
+    That some cannot may be what is told, and so early that nothing has looked at the options yet.
+    """
+    from pathlib import Path
+
+    from tokenguard.app.ruleset import rules_for
+    from tokenguard.app.sight import of_user
     from tokenguard.ruleset.assemble import load_builtin
 
-    return load_builtin()
+    known = load_builtin()
+    read: tuple[Path, ...] = ()
+    for wanted in ((), *((Path(named),) for named in _named_rules(sys.argv))):
+        with contextlib.suppress(TokenguardError, OSError):
+            known = rules_for(of_user(os.environ).settings({"rules": (*read, *wanted)}))
+            read = (*read, *wanted)
+    return known
+
+
+def _named_rules(arguments: Sequence[str]) -> list[str]:
+    """The rule files of the command line, in the two ways in which an option's value is written."""
+    apart = [after for option, after in pairwise(arguments) if option == _RULES]
+    return apart + [each.removeprefix(_RULES + "=") for each in arguments if each.startswith(_RULES + "=")]
 
 
 def abandon_output() -> None:
