@@ -8,6 +8,7 @@ import pytest
 
 import plant
 from cli.program import FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, run
+from mounted import mounted
 from respond.providers import Acme, Binboi, Keebai
 from respond.web import Reply, Web, serving
 from tokenguard.model.mint import draw_token
@@ -171,6 +172,21 @@ def test_a_third_provider_takes_no_python(home: Path, leaky: Path, tmp_path: Pat
     assert "ACME_OPERATOR is not set" in missing.err
     assert token[9:] not in done.out + done.err
     assert acme.operator not in done.out + done.err
+
+
+def test_an_operators_token_that_is_a_mounted_secret(
+    home: Path, leaky: Path, tmp_path: Path, binboi: Binboi, web: Web
+) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    operator = tmp_path / "operator"
+    operator.write_text(binboi.issue(plant.BINBOI_ACCESS))
+    where = f"{{api: provider, url: '{web.url}', token_file: '{secrets / 'operator'}'}}"
+    configured(home, f"issuers:\n  binboi-access-token: {where}\n")
+    token = binboi.issue(plant.BINBOI_ACCESS)
+    (leaky / "a.env").write_text(f"TOKEN={token}\n")
+    done = scan(leaky, "--revoke", "--yes", before=mounted(operator, secrets))
+    assert (outcomes(done), binboi.live(token)) == (["revoked"], False)
 
 
 def test_a_repositorys_own_rule_does_not_say_where_a_token_goes(leaky: Path, binboi: Binboi, web: Web) -> None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,12 +68,12 @@ def make_store(folder: Path) -> tuple[dict[str, str], str]:
 
 
 @contextmanager
-def served(environ: dict[str, str], folder: Path, *options: str | Path) -> Iterator[Served]:
-    """The server on a free port, until the end of the block."""
+def served(environ: dict[str, str], folder: Path, *options: str | Path, before: Sequence[str] = ()) -> Iterator[Served]:
+    """The server on a free port, until the end of the block. `before`: a program that starts it."""
     log_file = folder / "server.log"
     with log_file.open("ab") as log:
         process = subprocess.Popen(
-            [*COMMAND, "serve", "--port", "0", *map(str, options)],
+            [*before, *COMMAND, "serve", "--port", "0", *map(str, options)],
             stdout=subprocess.PIPE,
             stderr=log,
             env=os.environ | environ,

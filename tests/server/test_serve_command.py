@@ -19,6 +19,7 @@ import pytest
 import requests
 
 import plant
+from mounted import mounted
 from server.process import Served, make_store, run, served
 
 REFUSED = 2
@@ -46,6 +47,16 @@ def test_one_line_says_where_it_listens(made: tuple[dict[str, str], str, Path], 
         assert server.stop() == 0
         assert server.process.stdout is not None
         assert server.process.stdout.read() == b""
+
+
+def test_a_pepper_that_is_a_mounted_secret(made: tuple[dict[str, str], str, Path], tmp_path: Path) -> None:
+    environ, admin, folder = made
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    before = mounted(folder / "pepper", secrets)
+    elsewhere = environ | {"TOKENGUARD_PEPPER_FILE": str(secrets / "pepper")}
+    with served(elsewhere, tmp_path, before=before) as server:
+        assert server.ask("GET", "/api/v1/auth/me", admin).status_code == 200
 
 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])

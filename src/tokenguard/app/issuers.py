@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 from tokenguard.app.embedded import store_place
 from tokenguard.app.token_service import Approach, approach, open_service
 from tokenguard.config.credentials import token_of
-from tokenguard.config.file import check_private, read_bounded
+from tokenguard.config.file import read_bounded
 from tokenguard.config.issuers import IssuerKind, IssuerSetting
+from tokenguard.config.private_file import check_private
 from tokenguard.config.web_address import web_address
 from tokenguard.errors import ConfigError, OperationError, UsageError
 from tokenguard.model.rule import Rule, RuleSet

@@ -155,7 +155,8 @@ def read_logins(path: Path) -> Logins:
     Raises:
         ConfigError: it cannot be read, is no login file, or others than its owner may read it.
     """
-    from tokenguard.config.file import check_private, read_bounded
+    from tokenguard.config.file import read_bounded
+    from tokenguard.config.private_file import check_private
 
     data = read_bounded(path, _MAX_BYTES, name=str(path), follow=True)
     if data is None:

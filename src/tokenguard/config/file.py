@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-import sys
 from functools import reduce
 from operator import or_
 from pathlib import Path, PurePosixPath
@@ -105,16 +104,6 @@ def parse(text: bytes, name: str, layer: Layer = Layer.REPOSITORY, folder: Path 
             value = _value(key.text, node, None if layer is Layer.REPOSITORY else folder or Path())
             values.append(Setting(key.text, value, Provenance(layer, key.where)))
     return FileSettings(name, ignore, tuple(values))
-
-
-def check_private(path: Path, holds: str, remedy: str) -> None:
-    """Refuse a file with a token that others than its owner may read. `holds`: what is in it, for the message.
-
-    Raises:
-        ConfigError: others may read it.
-    """
-    if sys.platform != "win32" and path.stat().st_mode & 0o077:
-        raise ConfigError(f"{path}: others may read {holds}", remedy=remedy)
 
 
 def inside(text: str) -> str:

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import stat
-import sys
 import tempfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from tokenguard.config.private_file import exposed
 from tokenguard.errors import StoreError
 
 if TYPE_CHECKING:
@@ -108,13 +108,13 @@ def read_pepper_file(path: Path) -> Peppers:
     """The peppers of a file.
 
     Raises:
-        StoreError: it is missing, unreadable, no pepper file, or others than its owner may read it.
+        StoreError: it is missing, unreadable, no pepper file, or others may read it: `exposed`.
     """
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         with open(os.open(path, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            data = file.read(_MAX_FILE + 1) if stat.S_ISREG(status.st_mode) else b""
+            regular, open_to_others = stat.S_ISREG(os.fstat(file.fileno()).st_mode), exposed(file.fileno())
+            data = file.read(_MAX_FILE + 1) if regular else b""
     except FileNotFoundError:
         raise StoreError(
             f"{path}: no pepper file",
@@ -123,7 +123,7 @@ def read_pepper_file(path: Path) -> Peppers:
         ) from None
     except OSError as error:
         raise StoreError(f"{path}: cannot be read ({error.strerror})", remedy="make it readable") from None
-    if sys.platform != "win32" and status.st_mode & 0o077:
+    if open_to_others:
         raise StoreError(f"{path}: others may read the pepper", remedy="chmod 600 it")
     lines = [line for line in data.decode("ascii", "replace").splitlines() if line and not line.startswith("#")]
     if not lines or not all(_LINE.fullmatch(line) for line in lines):
@@ -148,7 +148,8 @@ def make_pepper_file(path: Path) -> Peppers:
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _written(path, _HEADING + _fresh_line(), replace=False)
+        if not path.exists():  # its folder may be read-only
+            _written(path, _HEADING + _fresh_line(), replace=False)
     except FileExistsError:
         pass
     except OSError as error:
