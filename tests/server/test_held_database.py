@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -24,6 +25,10 @@ held.execute("ROLLBACK")
 """
 
 
+_THREADS = 50
+"""More requests than a server has threads for them."""
+
+
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """A program of its own that lets nobody else in: locks of one process are no obstacle to itself."""
@@ -38,6 +43,19 @@ def held(path: Path) -> Iterator[None]:
 
 def introspected(api: Api, token: str) -> int:
     return api.ask("POST", "/oauth/introspect", data={"token": token}).status_code
+
+
+def test_whoever_watches_is_answered_while_every_thread_waits(tmp_path: Path) -> None:
+    with serving(tmp_path / "store.db", tmp_path) as api, ThreadPoolExecutor(_THREADS) as pool:
+        with closing(sqlite3.connect(tmp_path / "store.db", isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            waiting = [pool.submit(api.mint) for _ in range(_THREADS)]
+            time.sleep(1)  # until they have reached the server: none of them is answered that could say so
+            for path in ("/healthz", "/readyz", "/metrics"):
+                assert api.ask("GET", path, token=None).status_code == 200
+            assert not any(each.done() for each in waiting)
+            writer.execute("ROLLBACK")
+        assert len({each.result() for each in waiting}) == _THREADS
 
 
 def test_health_is_answered_while_an_introspection_waits(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from anyio import CapacityLimiter
+
 from tokenguard.server.authentication import Credential, agent_name, credential
 from tokenguard.server.body import header
 from tokenguard.server.problems import ProblemError
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from tokenguard.server.settings import ServerSettings
     from tokenguard.store.actor import Actor
     from tokenguard.store.store import Store
+
+
+_WATCHING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Admission:
         self.metrics = metrics
         self.limits = limits
         self._scrubber = scrubber
+        self.watching = CapacityLimiter(_WATCHING)
+        """Threads for whoever watches the server: when all others wait for the store is when it is looked at."""
 
     def bearer(self, scope: Scope, *needed: str) -> Caller:
         """Whoever comes with a token, and has these permissions.

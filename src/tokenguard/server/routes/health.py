@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from anyio.to_thread import run_sync
 from fastapi import APIRouter, Request
+from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from tokenguard.config.web_address import is_loopback_name
@@ -33,10 +35,10 @@ async def live() -> Response:
 
 
 @router.get("/readyz", response_model=HealthAnswer, responses=exactly(503))
-def ready(request: Request) -> Response:
+async def ready(request: Request) -> Response:
     """Say whether the store is reachable and of this program's version."""
     admission: Admission = request.app.state.admission
-    admission.store.ready()
+    await run_sync(admission.store.ready, limiter=admission.watching)
     return answer({"status": "ready"})
 
 
@@ -46,12 +48,13 @@ def ready(request: Request) -> Response:
     responses=exactly(401, 429, 503)
     | {200: {"description": "Prometheus' text format.", "content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-def metrics(request: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Give what was counted, to this machine or to whoever has a live token."""
     admission: Admission = request.app.state.admission
     if not _is_from_here(request.scope, proxies=admission.settings.behind_proxy):
-        admission.bearer(request.scope)
-    return Response(admission.metrics.text(), media_type=MEDIA_TYPE)
+        await run_in_threadpool(admission.bearer, request.scope)
+    text = await run_sync(admission.metrics.text, limiter=admission.watching)
+    return Response(text, media_type=MEDIA_TYPE)
 
 
 def _is_from_here(scope: Scope, *, proxies: int) -> bool:
