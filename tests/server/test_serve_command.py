@@ -59,6 +59,23 @@ def test_a_pepper_that_is_a_mounted_secret(made: tuple[dict[str, str], str, Path
         assert server.ask("GET", "/api/v1/auth/me", admin).status_code == 200
 
 
+def test_a_pepper_that_is_added_counts_in_a_running_server(tmp_path: Path) -> None:
+    environ, admin = make_store(tmp_path)
+    with served(environ, tmp_path) as server:
+        _, before = _mint(server, admin)
+        assert run("store", "rotate-pepper", environ=environ).returncode == 0
+        minted = run("token", "create", "of the new pepper", environ=environ).stdout.strip()
+        for token in (before, minted, admin):
+            assert server.ask("GET", "/api/v1/auth/me", token).status_code == 200
+        _, after = _mint(server, admin)
+    peppers = {line.split()[0] for line in (tmp_path / "pepper").read_text().splitlines() if line[0] != "#"}
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as database:
+        kept = database.execute("SELECT prefix, pepper_id FROM tokens").fetchall()
+    by_prefix = dict(kept)
+    assert set(by_prefix.values()) == peppers
+    assert by_prefix[before[:12]] != by_prefix[after[:12]] == by_prefix[minted[:12]]
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
 def test_running_requests_finish_and_last_uses_are_written(
     made: tuple[dict[str, str], str, Path], tmp_path: Path, sent: signal.Signals

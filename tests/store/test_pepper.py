@@ -57,11 +57,13 @@ def test_what_is_kept_is_an_hmac_of_the_hash() -> None:
 
 def test_a_rotation_keeps_what_was_there(tmp_path: Path) -> None:
     path = tmp_path / "pepper"
-    before = make_pepper_file(path)
+    followed = make_pepper_file(path)
+    before, (before_id, keyed) = followed.ids, followed.keyed(DIGEST)
     after = rotate_pepper_file(path)
-    assert after.ids[:-1] == before.ids
-    assert after.keyed(DIGEST)[0] == after.ids[-1] != before.ids[-1]
-    assert before.keyed(DIGEST)[1] in after.candidates(DIGEST)
+    assert after.ids[:-1] == before
+    assert after.keyed(DIGEST)[0] == after.ids[-1] != before_id
+    assert keyed in after.candidates(DIGEST)
+    assert (followed.ids, followed.keyed(DIGEST)) == (after.ids, after.keyed(DIGEST))
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -91,6 +93,16 @@ def test_tokens_of_before_a_rotation_live_on(tmp_path: Path) -> None:
         ids = {row[0] for row in connection.execute("SELECT pepper_id FROM tokens")}
     connection.close()
     assert ids == set(read_pepper_file(pepper).ids)
+
+
+def test_a_file_that_lost_peppers_is_not_followed(tmp_path: Path) -> None:
+    path = tmp_path / "pepper"
+    peppers = make_pepper_file(path)
+    whole = peppers.ids
+    other = make_pepper_file(tmp_path / "other")
+    for damage in (path.unlink, lambda: path.write_text("damaged"), lambda: (tmp_path / "other").replace(path)):
+        damage()
+        assert peppers.ids == whole != other.ids
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o666])

@@ -127,13 +127,14 @@ def check(as_json: bool) -> int:  # noqa: FBT001 - click's way
 def rotate_pepper(as_json: bool) -> None:  # noqa: FBT001 - click's way
     """Add a pepper, under which tokens are kept from now on. The earlier ones stay: older tokens are told by them.
 
-    Start the store's servers anew afterwards, and keep a new copy of the pepper file, apart from the store's backups.
+    The store's servers on this file take it at once; others need the new file. Keep a new copy of it, apart from the
+    store's backups.
     """
     path, pepper_id = store_care.rotate_pepper(os.environ)
     if as_json:
         _screen().json({"pepper": path, "id": pepper_id})
     else:
-        _screen().line(f"{path}: {pepper_id} keys new tokens; start the store's servers anew")
+        _screen().line(f"{path}: {pepper_id} keys new tokens; keep a copy of it, apart from the store's backups")
 
 
 @store.command(epilog=examples("tokenguard store backup /mnt/backup/tokens-$(date +%F).db"))

@@ -44,14 +44,19 @@ class Pepper:
 
 
 class Peppers:
-    """All peppers that can be read; the last one keys new tokens."""
+    """All peppers that can be read; the last one keys new tokens.
 
-    __slots__ = ("_all",)
+    Those of a file are read again when it changed: a rotation counts at once, in a running server too.
+    """
 
-    def __init__(self, peppers: tuple[Pepper, ...]) -> None:
+    __slots__ = ("_all", "_file", "_state")
+
+    def __init__(self, peppers: tuple[Pepper, ...], state: _State = None, file: Path | None = None) -> None:
         if not peppers:
             raise StoreError("no pepper", remedy="tokenguard store init makes one")
         self._all = peppers
+        self._file = file
+        self._state = state
 
     def __repr__(self) -> str:
         return f"Peppers({', '.join(self.ids)})"
@@ -62,16 +67,39 @@ class Peppers:
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids, the current one last."""
-        return tuple(pepper.id for pepper in self._all)
+        return tuple(pepper.id for pepper in self._known())
 
     def keyed(self, token_sha256: bytes) -> tuple[str, bytes]:
         """The current pepper's id, and the keyed hash of a new token whose SHA-256 is given."""
-        current = self._all[-1]
+        current = self._known()[-1]
         return current.id, hmac.digest(current.key, token_sha256, "sha256")
 
     def candidates(self, token_sha256: bytes) -> tuple[bytes, ...]:
         """Every keyed hash that a token of that SHA-256 may be kept under, one for each pepper."""
-        return tuple(hmac.digest(pepper.key, token_sha256, "sha256") for pepper in self._all)
+        return tuple(hmac.digest(pepper.key, token_sha256, "sha256") for pepper in self._known())
+
+    def _known(self) -> tuple[Pepper, ...]:
+        if self._file is None or (state := _state(self._file)) == self._state:
+            return self._all
+        self._state = state
+        with suppress(StoreError):
+            fresh, self._state = _read(self._file)
+            # Peppers are only ever added: a file that lacks some is damaged, or another store's.
+            if set(fresh).issuperset(self._all):
+                self._all = fresh
+        return self._all
+
+
+_State = tuple[int, int, int] | None
+"""What tells whether a file is as it was; None: it is not there."""
+
+
+def _state(file: Path | int) -> _State:
+    try:
+        status = os.stat(file)
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def peppers_for(environ: Mapping[str, str], default_file: Path | None) -> Peppers:
@@ -97,7 +125,7 @@ def from_text(text: str) -> Peppers:
     """
     lines = [line for line in text.strip().splitlines() if line and not line.startswith("#")]
     if all(_LINE.fullmatch(line) for line in lines) and lines:
-        return _parsed(lines)
+        return Peppers(_parsed(lines))
     if len(text) < _LEAST_TEXT:
         raise StoreError(f"{PEPPER_VARIABLE} is too short", remedy=f"give at least {_LEAST_TEXT} random characters")
     key = sha256(text.encode()).digest()
@@ -105,15 +133,20 @@ def from_text(text: str) -> Peppers:
 
 
 def read_pepper_file(path: Path) -> Peppers:
-    """The peppers of a file.
+    """The peppers of a file, which is followed: what is added to it later counts then.
 
     Raises:
         StoreError: it is missing, unreadable, no pepper file, or others may read it: `exposed`.
     """
+    return Peppers(*_read(path), path.absolute())
+
+
+def _read(path: Path) -> tuple[tuple[Pepper, ...], _State]:
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
     try:
         with open(os.open(path, flags), "rb") as file:
             regular, open_to_others = stat.S_ISREG(os.fstat(file.fileno()).st_mode), exposed(file.fileno())
+            state = _state(file.fileno())
             data = file.read(_MAX_FILE + 1) if regular else b""
     except FileNotFoundError:
         raise StoreError(
@@ -128,14 +161,14 @@ def read_pepper_file(path: Path) -> Peppers:
     lines = [line for line in data.decode("ascii", "replace").splitlines() if line and not line.startswith("#")]
     if not lines or not all(_LINE.fullmatch(line) for line in lines):
         raise StoreError(f"{path}: not a pepper file", remedy="restore it from where it was kept")
-    return _parsed(lines)
+    return _parsed(lines), state
 
 
-def _parsed(lines: list[str]) -> Peppers:
+def _parsed(lines: list[str]) -> tuple[Pepper, ...]:
     found = [match for match in map(_LINE.fullmatch, lines) if match]
     if len({match[1] for match in found}) != len(found):
         raise StoreError("the same pepper id twice", remedy="restore the pepper file from where it was kept")
-    return Peppers(tuple(Pepper(match[1], bytes.fromhex(match[2])) for match in found))
+    return tuple(Pepper(match[1], bytes.fromhex(match[2])) for match in found)
 
 
 def make_pepper_file(path: Path) -> Peppers:
