@@ -110,10 +110,11 @@ def revoke(terminal: Terminal, tokens: Mapping[str, str]) -> None:
     terminal.run(*report, expect=1)
     terminal.run(*report, "--yes", "--reason", "leaked in a repository", expect=0)
     scanner = sha256(tokens[plant.TOKENGUARD])
-    terminal.run("revoke", "--hash", scanner, "--yes", "--reason", "leaked in a shell history", expect=0)
+    terminal.run("revoke", "--hash", scanner, "--yes", "--seen", HISTORIES[plant.TOKENGUARD][0], expect=0)
     say("By prefix, where a screenshot or a ticket shows no more of it; were it several tokens', it would kill none.")
     prefix = plant.visible_prefix(tokens[plant.BINBOI_LIVE])
-    terminal.run("revoke", prefix, "--yes", "--reason", "seen in a screenshot", expect=0)
+    seen = ("--reason", "seen in a screenshot", "--seen", "https://help.example.org/tickets/4711")
+    terminal.run("revoke", prefix, "--yes", *seen, expect=0)
 
 
 def refused(terminal: Terminal, tokens: Mapping[str, str]) -> None:

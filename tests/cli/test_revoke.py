@@ -181,6 +181,7 @@ def test_a_whole_token_in_place_of_its_prefix(tmp_path: Path, home: Path, fresh_
         (["--token-stdin"], "standard input: there is no token"),
         (["--resume", "--by-prefix"], "--by-prefix belongs to --report"),
         (["--hash", "0" * 64, "--all-matching"], "--all-matching belongs to PREFIX"),
+        (["--resume", "--seen", "a ticket"], "--seen belongs to PREFIX, --id, --hash, --token-stdin"),
         (["--report", "none.json"], "none.json: cannot be read (No such file or directory)"),
         (["--report", "."], ".: cannot be read (Is a directory)"),
         (["--report", "-", "--token", "-"], "two things from standard input"),
@@ -355,6 +356,13 @@ def test_at_a_server(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
         found = results(run("revoke", "--hash", sha256(token), "--json", cwd=tmp_path))
         (killed,) = server.service.audit(AuditFilter(token=found[0]["record"]["id"], limit=1)).events
         assert killed.action == "token.revoked", killed
+
+        for number, where in enumerate(("https://help.example.org/tickets/4711", "a screenshot of Ada's")):
+            named = server.service.create_token(NewToken(f"seen {number}", family=BINBOI)).record
+            assert run("revoke", named.prefix, "--yes", "--seen", where, cwd=tmp_path).code == DEAD
+            (leak,) = server.service.leaks(token=named.id).leaks
+            assert [seen.place.url or seen.place.path for seen in leak.sightings] == [where]
+            assert where in run("token", "history", named.id, cwd=tmp_path).out
     assert token not in written(home)
 
 

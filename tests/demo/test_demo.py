@@ -26,6 +26,8 @@ def test_the_loop_closes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> N
     assert "tokenguard, commit message, commit " in shown
     assert "leaked in a repository" in shown
     assert "seen in a screenshot" in shown
+    assert "https://help.example.org/tickets/4711" in shown
+    assert shown.count("leak seen") == len(plant.RULES)
 
 
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Terminal:

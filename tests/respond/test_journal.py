@@ -23,7 +23,7 @@ from tokenguard.respond.journal import FILE, Closing, Journal, pending_in
 PLACE = Location("git", "a/caf\udce9.env", 3, 5, 3, 77, "1c" * 20, "2e" * 20, via=("zip:b", "base64"))
 INTENT = Intent(
     "store.example:443", "keebai-api-key", "5f" * 16, "kbai_pk_a1b2", "0d" * 32, root="/src/caf\udce9",
-    locations=(PLACE,), reason="found in a\nrepository",
+    locations=(PLACE,), reason="found in a\nrepository", seen="ticket 4711",
 )  # fmt: skip
 
 

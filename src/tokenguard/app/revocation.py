@@ -66,11 +66,14 @@ class Done:
 class Planner:
     """Makes plans: who is to be asked about what was named."""
 
-    def __init__(self, responder: Responder, ruleset: RuleSet, *, reason: str, all_matching: bool = False) -> None:
+    def __init__(
+        self, responder: Responder, ruleset: RuleSet, *, reason: str, all_matching: bool = False, seen: str = ""
+    ) -> None:
         self._responder = responder
         self._ruleset = ruleset
         self._reason = reason
         self._all_matching = all_matching
+        self._seen = seen
 
     def of_prefix(self, prefix: str) -> Plan:
         """By a visible prefix, which several tokens may share.
@@ -134,6 +137,7 @@ class Planner:
             token_id=token_id,
             reason=self._reason,
             all_matching=self._all_matching,
+            seen=self._seen,
         )
         return Plan((intent,), (shown,))
 

@@ -36,7 +36,7 @@ from tokenguard.respond.revoke import Settled
 ALL_DEAD, SOME_ALIVE, UNREACHED = 0, 1, 3
 
 _HASH_LENGTH = 64
-_LONGEST_REASON = 500
+_LONGEST_TEXT = 500
 _TOKENS = 1000
 _STDIN = 1 << 20
 
@@ -44,6 +44,7 @@ _STDIN = 1 << 20
 @click.command(
     epilog=examples(
         "tokenguard revoke binboi_pat_2e9c4d93",
+        "tokenguard revoke binboi_pat_2e9c4d93 --yes --seen https://help.example.org/tickets/4711",
         "tokenguard revoke --report report.json --yes",
         "pbpaste | tokenguard revoke --token-stdin --yes --reason 'seen in a ticket'",
         "tokenguard revoke --resume",
@@ -74,6 +75,7 @@ _STDIN = 1 << 20
 @click.option("--all-matching", is_flag=True, help="With PREFIX: every token that has it.")
 @click.option("--yes", is_flag=True, help="Do it. Without: say what would die, and change nothing.")
 @click.option("--reason", metavar="TEXT", help="Why; kept in the store's audit.")
+@click.option("--seen", metavar="WHERE", help="Where it leaked: a URL or words; kept in the store as evidence.")
 @click.option("--server", metavar="URL", help="The store's server. Default: as configured, else the store here.")
 @click.option("--token", metavar="TOKEN|-", help="The token to sign in with; '-' reads it from standard input.")
 @click.option(
@@ -89,7 +91,7 @@ def revoke(**given: Any) -> int:
     _check(given)
     way = way_of(given["server"], None if given["token"] is None else given_token(given["token"]), given["rules"])
     concealer = Concealer(way.ruleset)
-    reason = concealer.clean(given["reason"] or DEFAULT_REASON)
+    reason, seen = concealer.clean(given["reason"] or DEFAULT_REASON), concealer.clean(given["seen"] or "")
     if given["dismiss"]:
         dismissed(given["dismiss"], reason, os.environ, Screen(concealer), as_json=given["as_json"])
         return ALL_DEAD
@@ -99,7 +101,7 @@ def revoke(**given: Any) -> int:
         if given["resume"]:
             done = finish_pending(responder, os.environ)
         else:
-            planner = Planner(responder, way.ruleset, reason=reason, all_matching=given["all_matching"])
+            planner = Planner(responder, way.ruleset, reason=reason, all_matching=given["all_matching"], seen=seen)
             done = carry_out(_plan(planner, way, given), responder, os.environ, yes=given["yes"])
     _tell(done, Screen(concealer), as_json=given["as_json"])
     if done.pending:
@@ -116,7 +118,13 @@ _ONE_OF = {
     "resume": "--resume",
     "dismiss": "--dismiss",
 }
-_BELONGS = {"by_prefix": "report", "root": "report", "policy": "report", "all_matching": "prefix"}
+_BELONGS = {
+    "by_prefix": ("report",),
+    "root": ("report",),
+    "policy": ("report",),
+    "all_matching": ("prefix",),
+    "seen": ("prefix", "token_id", "token_sha256", "token_stdin"),
+}
 
 
 def _check(given: dict[str, Any]) -> None:
@@ -126,14 +134,16 @@ def _check(given: dict[str, Any]) -> None:
         what = " and ".join(named) if named else "nothing to revoke"
         raise UsageError(what, remedy=f"give one of {', '.join(_ONE_OF.values())}")
     for option, needs in _BELONGS.items():
-        if given[option] and not given[needs]:
-            raise UsageError(f"--{option.replace('_', '-')} belongs to {_ONE_OF[needs]}", remedy="leave it out")
+        if given[option] and not any(given[each] for each in needs):
+            ways = ", ".join(_ONE_OF[each] for each in needs)
+            raise UsageError(f"--{option.replace('_', '-')} belongs to {ways}", remedy="leave it out")
     if given["token"] == "-" and (given["token_stdin"] or given["report"] == "-"):  # noqa: S105 - an option's value
         raise UsageError("two things from standard input", remedy="sign in with TOKENGUARD_TOKEN or tokenguard login")
     if given["dismiss"] and not (given["reason"] or "").strip():
         raise UsageError("--dismiss: why?", remedy="say so with --reason; the journal keeps it")
-    if len(given["reason"] or "") > _LONGEST_REASON:
-        raise UsageError(f"--reason: longer than {_LONGEST_REASON} characters", remedy="make it shorter")
+    for option in ("reason", "seen"):
+        if len(given[option] or "") > _LONGEST_TEXT:
+            raise UsageError(f"--{option}: longer than {_LONGEST_TEXT} characters", remedy="make it shorter")
 
 
 def _plan(planner: Planner, way: Approach, given: dict[str, Any]) -> Plan:

@@ -37,7 +37,7 @@ class Channel(Protocol):
         ...
 
     def revoke(self, intents: Sequence[Intent], *, dry_run: bool) -> list[TargetResult]:
-        """Kill each; a result each, in their order. All of them have the same reason."""
+        """Kill each; a result each, in their order. All have the same reason, and one place where they were seen."""
         ...
 
 
@@ -108,6 +108,13 @@ def _place(intent: Intent) -> LeakPlace:
     )
 
 
+def _seen(where: str) -> LeakPlace | None:
+    """The place that a person named; None: they did not."""
+    if not where:
+        return None
+    return LeakPlace(url=where) if where.startswith(("https://", "http://")) else LeakPlace(path=where)
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceChannel:
     """The way to a token store, by what a person named: an id, a hash, a visible prefix, or the token itself."""
@@ -127,6 +134,7 @@ class ServiceChannel:
             answers = self.service.revoke(
                 [target for _, target in sent],
                 reason=intents[0].reason,
+                leak=_seen(intents[0].seen),
                 all_matching=intents[0].all_matching,
                 dry_run=dry_run,
             )

@@ -60,8 +60,9 @@ _LOCATION = attrgetter("source", "path", "line", "column", "end_line", "end_colu
 
 
 def _place(intent: Intent) -> str:
-    """Where to read the token again, as JSON."""
-    return _encoded({"root": intent.root, "locations": list(map(_LOCATION, spread(intent.locations, _PLACES)))})
+    """Where to read the token again, or where somebody saw it, as JSON."""
+    locations = list(map(_LOCATION, spread(intent.locations, _PLACES)))
+    return _encoded({"root": intent.root, "locations": locations, "seen": intent.seen})
 
 
 def _location(saved: Sequence[Any]) -> Location:
@@ -80,10 +81,10 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     try:
         where = json.loads(place)
         locations = tuple(map(_location, where["locations"]))
-        root = str(where["root"])
+        root, seen = str(where["root"]), str(where.get("seen", ""))
     except (ValueError, KeyError, TypeError, RecursionError):
         # Somebody changed the file: the token can still be asked for by its hash.
-        locations, root = (), ""
+        locations, root, seen = (), "", ""
     intent = Intent(
         issuer,
         rule_id,
@@ -95,5 +96,6 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
         locations,
         reason,
         all_matching=bool(matching),
+        seen=seen,
     )
     return Entry(number, intent, moment_of(asked_at), note)

@@ -26,6 +26,8 @@ class Intent:
     reason: str = ""
     all_matching: bool = False
     """Every token with the prefix is meant."""
+    seen: str = ""
+    """Where a person saw it, in their words or as a URL."""
 
     @property
     def identity(self) -> str:

@@ -117,14 +117,14 @@ class _Batch:
 
 
 def _batches(intents: Sequence[Intent], route: Route) -> Iterator[_Batch]:
-    """Those of one way and one reason together, as many as it takes."""
-    groups: dict[tuple[int, str, bool], list[tuple[int, Intent]]] = {}
+    """Those of one way, one reason and one place together, as many as it takes."""
+    groups: dict[tuple[int, str, bool, str], list[tuple[int, Intent]]] = {}
     ways: dict[int, Channel | None] = {}
     for index, intent in enumerate(intents):
         way = route(intent)
         ways[id(way)] = way
-        groups.setdefault((id(way), intent.reason, intent.all_matching), []).append((index, intent))
-    for (key, _, _), group in groups.items():
+        groups.setdefault((id(way), intent.reason, intent.all_matching, intent.seen), []).append((index, intent))
+    for (key, *_), group in groups.items():
         way = ways[key]
         size = way.batch if way is not None else len(group)
         for start in range(0, len(group), size):
