@@ -172,6 +172,19 @@ def test_whoever_holds_a_token_may_kill_it(api: Api) -> None:
     assert all(map(api.dead, (one, two, three)))
 
 
+@pytest.mark.parametrize("around", ["{}\n", " {}\r\n"])
+def test_a_token_that_comes_from_a_file(api: Api, around: str) -> None:
+    """As `curl --data-urlencode token@token.txt` sends it, with the end of its line."""
+    live = [api.mint()[1] for _ in range(3)]
+    by_form, by_list, by_target = (around.format(each) for each in live)
+    assert api.ask("POST", "/oauth/introspect", data={"token": by_form}).json()["active"]
+    assert api.ask("POST", "/oauth/revoke", token=None, data={"token": by_form}).status_code == 200
+    api.post("/api/v1/revocations/leaked", {"tokens": [by_list]}, 202, token=None)
+    done = api.post("/api/v1/revocations", {"targets": [{"token": by_target}]}, 200)
+    assert done["results"][0]["outcome"] == "revoked"
+    assert all(map(api.dead, live))
+
+
 def test_introspection_says_what_a_token_may_now(api: Api) -> None:
     owner = api.user(_name(), "audit.read", "leaks:report")
     token_id, token = api.mint(owner, "audit.read", "leaks:report", expires_in_days=3)

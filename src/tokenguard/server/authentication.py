@@ -61,6 +61,14 @@ def credential(scope: Scope) -> Credential:
     return Credential(Secret(value), sent=True)
 
 
+def token_sent(text: str) -> Secret:
+    """A token that a body holds. It often comes from a file, whose end of line is none of it.
+
+    Half a character (a lone surrogate) is in no token: any text can be asked about.
+    """
+    return Secret(text.strip().encode("utf-8", "replace"))
+
+
 def _is_repeated(scope: Scope) -> bool:
     headers = scope["headers"]
     # Where each header comes once, none has to be looked at again.

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from starlette.concurrency import run_in_threadpool
 
 from tokenguard.errors import RefusedError, StoreError
-from tokenguard.model.secret import Secret
-from tokenguard.server.authentication import Credential, credential
+from tokenguard.server.authentication import Credential, credential, token_sent
 from tokenguard.server.body import FORM_TYPE, parse_form, read_body, require_type
 from tokenguard.server.problems import ProblemError, problem_of
 from tokenguard.server.together import Together
@@ -77,7 +76,7 @@ class IntrospectionCall:
 
     def _question(self, scope: Scope, caller: Credential, form: dict[str, str]) -> Question:
         token = form.get("token")
-        asked = introspected(Secret(token.encode()) if token else None, form.get("token_sha256") or None)
+        asked = introspected(token_sent(token) if token else None, form.get("token_sha256") or None)
         return Question(caller.secret, asked, scope["address"], self._admission.agent(scope))
 
 

@@ -18,6 +18,7 @@ from tokenguard.model.revocation import Target
 from tokenguard.model.secret import Secret
 from tokenguard.model.token import NewToken
 from tokenguard.model.wire import WireError, moment
+from tokenguard.server.authentication import token_sent
 from tokenguard.server.body import storable
 
 _RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
@@ -159,7 +160,7 @@ def _target(given: object) -> Target:
         return _NOTHING
     token, exact, named = said.get("token"), said.get("token_sha256"), said.get("id")
     if (token or exact) and not named:
-        return Target(token=Secret(token.encode())) if token else Target(token_sha256=exact)
+        return Target(token=token_sent(token)) if token else Target(token_sha256=exact)
     if token or exact or ("family" in said and "prefix" not in said):
         return _NOTHING
     return Target(prefix=said.get("prefix"), family=said.get("family"), id=named)
@@ -172,8 +173,7 @@ class LeakedPayload(Payload):
 
     def values(self) -> list[Secret]:
         """As the store takes them."""
-        # Half a character (a lone surrogate) is in no token: any text can be asked about.
-        return [Secret(each.encode("utf-8", "replace")) for each in self.tokens]
+        return [token_sent(each) for each in self.tokens]
 
 
 class ResolutionPayload(Payload):

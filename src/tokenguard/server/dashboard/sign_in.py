@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.responses import Response
 
 from tokenguard.model.secret import Secret
+from tokenguard.server.authentication import token_sent
 from tokenguard.server.dashboard.headers import secured
 from tokenguard.server.dashboard.pages import redirect
 from tokenguard.server.dashboard.visit import SIGN_IN, Views
@@ -42,7 +43,7 @@ def sign_in_page(visit: Visit) -> Response:
 def sign_in(visit: Visit) -> Response:
     """Look the token up, and open a session that is bound to it."""
     admission, scope, given = visit.dashboard.admission, visit.scope, visit.form.one("token")
-    token = Secret(given.encode()[:_LONGEST_TOKEN])
+    token = token_sent(given[:_LONGEST_TOKEN])
     actor = admission.store.authenticate(token, address=scope["address"], agent=admission.agent(scope))
     if actor is None:
         return _refused(visit, _NO_TOKEN)

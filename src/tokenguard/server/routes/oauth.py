@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from tokenguard.model.secret import Secret
 from tokenguard.server.admission import Admission
+from tokenguard.server.authentication import token_sent
 from tokenguard.server.body import FORM_TYPE
 from tokenguard.server.introspection import IntrospectionCall, read_form
 from tokenguard.server.openapi import problems
@@ -69,7 +70,7 @@ async def revoke_by_form(request: Request) -> Response:
     token = form.get("token")
     if not token:
         raise invalid("token is missing", "token")
-    await run_in_threadpool(_revoke, admission, request, Secret(token.encode()))
+    await run_in_threadpool(_revoke, admission, request, token_sent(token))
     return Response()
 
 
