@@ -189,6 +189,8 @@ def test_no_store_at_all(tmp_path: Path) -> None:
     junk = open_database(tmp_path / "junk.db")
     with pytest.raises(StoreError), junk.reading() as connection:
         check(connection, None)
+    with pytest.raises(StoreError, match=r"\(SQLITE_NOTADB\); put a backup in its place"):
+        check_database(junk, None)
     junk.close()
 
 

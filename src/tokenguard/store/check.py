@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Column, Connection, Select, func, select, text
 from sqlalchemy.exc import DatabaseError
 
+from tokenguard.errors import StoreError, UnavailableError
 from tokenguard.store.audit import Action
 from tokenguard.store.engine import Database
 from tokenguard.store.pepper import Peppers
@@ -67,9 +68,15 @@ def check_database(database: Database, peppers: Peppers | None) -> StoreCheck:
         UnavailableError: it cannot be had now.
     """
     database.check_present()
-    # Rolled back, for nothing was written: SQLite refuses to commit what it read of a damaged file.
-    with database.translated(), database.engine.connect() as connection:
-        return check(connection, peppers)
+    try:
+        # Rolled back, for nothing was written: SQLite refuses to commit what it read of a damaged file.
+        with database.translated(), database.engine.connect() as connection:
+            return check(connection, peppers)
+    except UnavailableError:
+        raise
+    except StoreError as error:
+        # It says that this check would tell more.
+        raise StoreError(error.message, remedy="put a backup in its place, and check that") from None
 
 
 def check(connection: Connection, peppers: Peppers | None) -> StoreCheck:
