@@ -362,7 +362,9 @@ def test_at_a_server(tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
             assert run("revoke", named.prefix, "--yes", "--seen", where, cwd=tmp_path).code == DEAD
             (leak,) = server.service.leaks(token=named.id).leaks
             assert [seen.place.url or seen.place.path for seen in leak.sightings] == [where]
-            assert where in run("token", "history", named.id, cwd=tmp_path).out
+            history = run("token", "history", named.id, cwd=tmp_path).out
+            assert where in history
+            assert "leaked: named by whoever saw it" in history
     assert token not in written(home)
 
 

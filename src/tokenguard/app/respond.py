@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tokenguard.model.secret import Secret
 
 DEFAULT_REASON = "leaked: found by tokenguard"
+NAMED_REASON = "leaked: named by whoever saw it"
+"""Where a person names a token that no scan of theirs has found."""
 
 _RESUME = "finish it with: tokenguard revoke --resume"
 

@@ -13,7 +13,7 @@ import click
 from tokenguard.app.conceal import Concealer
 from tokenguard.app.issuers import issuers_for
 from tokenguard.app.report_file import read_report
-from tokenguard.app.respond import DEFAULT_REASON, Responder, rfc3339
+from tokenguard.app.respond import DEFAULT_REASON, NAMED_REASON, Responder, rfc3339
 from tokenguard.app.revocation import Done, Left, Plan, Planner, carry_out, finish_pending
 from tokenguard.app.sight import of_user
 from tokenguard.app.token_reference import reference
@@ -91,7 +91,8 @@ def revoke(**given: Any) -> int:
     _check(given)
     way = way_of(given["server"], None if given["token"] is None else given_token(given["token"]), given["rules"])
     concealer = Concealer(way.ruleset)
-    reason, seen = concealer.clean(given["reason"] or DEFAULT_REASON), concealer.clean(given["seen"] or "")
+    unsaid = DEFAULT_REASON if given["report"] else NAMED_REASON
+    reason, seen = concealer.clean(given["reason"] or unsaid), concealer.clean(given["seen"] or "")
     if given["dismiss"]:
         dismissed(given["dismiss"], reason, os.environ, Screen(concealer), as_json=given["as_json"])
         return ALL_DEAD
