@@ -104,7 +104,9 @@ def _looked_up(find: Find, found: Sequence[object], filling: Filling) -> Heard |
     ids = [_usable(record_id(find, record), filling) for record in found]
     if len(found) > 1:
         named = ", ".join(each or "(without an id)" for each in ids[:_SHOWN_IDS])
-        return Heard(Outcome.AMBIGUOUS.value, f"{len(found)} records have this prefix: {named}")
+        return Heard(
+            Outcome.AMBIGUOUS.value, f"{len(found)} records have this prefix, end the right one there by hand: {named}"
+        )
     means = meaning(find.records, None, found[0])
     if means is not None:
         return Heard(means)
