@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,7 +16,7 @@ from tokenguard.app.changes import scan_changes
 from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
 from tokenguard.app.session import Session
-from tokenguard.git.changes import commits, push
+from tokenguard.git.changes import commits, push, receive
 from tokenguard.git.index_changes import staged, whole_index
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git
@@ -391,15 +392,56 @@ def test_what_was_not_walked_is_told(repository: RepositoryBuilder, scanner: Sca
     assert "fetch-depth: 0" in scanner.collector.skipped()[0].why
 
 
-def test_an_allowance_is_known_to_be_of_the_change_or_to_stand(repository: RepositoryBuilder, scanner: Scanner) -> None:
-    def allowed(value: str) -> str:
-        return f"# tokenguard:allow {plant.BINBOI_ACCESS} a test account\n{value}\n"
+def allowed(value: str) -> str:
+    return f"# tokenguard:allow {plant.BINBOI_ACCESS} a test account\n{value}\n"
 
+
+def standing(scanner: Scanner) -> dict[str, bool]:
+    """By path: whether the allowance of what was found there stood before the change."""
+    return {place.path: allowance.standing for (_, place), allowance in scanner.collector.inline().items()}
+
+
+def test_an_allowance_is_known_to_be_of_the_change_or_to_stand(repository: RepositoryBuilder, scanner: Scanner) -> None:
     repository.commit({"old": allowed(token()) + LINES, "plain": LINES})
     repository.add({"old": allowed(token()) + LINES, "plain": allowed(token()) + LINES, "new": allowed(token())})
     scanner.staged()
-    standing = {place.path: allowance.standing for (_, place), allowance in scanner.collector.inline().items()}
-    assert standing == {"old": True, "plain": False, "new": False}
+    assert standing(scanner) == {"old": True, "plain": False, "new": False}
+
+
+def test_an_allowance_that_the_range_put_beside_an_old_secret_does_not_stand(
+    repository: RepositoryBuilder, scanner: Scanner
+) -> None:
+    """Else two commits allow a leak in silence: one adds the allowance, the next one replaces what it covers."""
+    old = token()
+    base = repository.commit({"a": f"{old}\n"})
+    repository.commit({"a": allowed(old)})
+    new = token()
+    repository.commit({"a": allowed(new)})
+    assert scanner.commits(f"{base}..HEAD") == shown(new, "a")
+    assert standing(scanner) == {"a": False}
+
+
+def test_what_another_branch_allows_does_not_stand_in_what_is_received(
+    repository: RepositoryBuilder, scanner: Scanner
+) -> None:
+    """The default branch decides: a first push could bring the allowance, and a second one what it is to cover."""
+    old = token()
+    repository.commit({"a": f"{old}\n"})
+    repository.run("checkout", "-qb", "topic")
+    first = repository.commit({"a": allowed(old)})
+    repository.run("checkout", "-q", "--detach")
+    new = token()
+    second = repository.commit({"a": allowed(new)})
+    repository.run("checkout", "-q", "main")
+    assert scanner.scan(receive(scanner.git, (f"{first} {second} refs/heads/topic",))) == shown(new, "a")
+    assert standing(scanner) == {"a": False}
+
+
+def test_in_the_whole_index_what_is_committed_stands(repository: RepositoryBuilder, scanner: Scanner) -> None:
+    repository.commit({b"a": allowed(token()), b"caf\xe9": allowed(token()), b"a\nb": allowed(token())})
+    scanner.scan(whole_index(scanner.git))
+    # Git cannot be asked for a name with a line feed: then nothing is known to have stood there.
+    assert standing(scanner) == {"a": True, os.fsdecode(b"caf\xe9"): True, "a\nb": False}
 
 
 def test_sha256(detector: Detector, tmp_path: Path) -> None:

@@ -45,39 +45,19 @@ _Read = Callable[[str], Scanned | None]
 def scan_changes(session: Session, git: Git, changed: ChangeSet, objects: ObjectReader | None = None) -> None:
     """Collect what the change adds, how much was read for it, and what could not be read.
 
-    An inline allowance that stood in a base is marked `standing`; all others were added by the change. A reader that
-    is open already may be lent: a git less to start.
+    An inline allowance that stood in the base revision is marked `standing`; all others were added by the change. A
+    reader that is open already may be lent: a git less to start.
     """
     for skipped in changed.skipped:
         session.collector.skip(skipped.what, skipped.why)
     with ObjectReader(git) if objects is None else nullcontext(objects) as reader:
-        scan = _ChangeScan(session, git, reader, changed.source)
+        scan = _ChangeScan(session, git, reader, changed)
         scan.blobs(changed.changes)
         scan.objects("commit", changed.commits)
         scan.objects("tag", changed.tags)
     scan.paths(changed.paths)
     scan.refs(changed.names)
     scan.tell()
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What the bases of a change hold already."""
-
-    secrets: frozenset[tuple[str, str]]
-    """Rule and fingerprint."""
-    allowances: Counter[Allowance]
-    """How many secrets of a base each allowance stood beside."""
-
-    def fresh(self, matches: Collection[Match]) -> list[Match]:
-        """The matches that are new, with the allowances marked that are not.
-
-        An allowance that covers more than it did before was copied, and so is new.
-        """
-        covered = Counter(match.allowance for match in matches)
-        standing = {each for each, before in self.allowances.items() if covered[each] <= before}
-        new = (match for match in matches if (match.rule_id, match.fingerprint) not in self.secrets)
-        return [_marked(match) if match.allowance in standing else match for match in new]
 
 
 def _marked(match: Match) -> Match:
@@ -99,14 +79,17 @@ class _Added:
 class _ChangeScan:
     """One change on its way through the stages: every blob is read once, at however many paths it is."""
 
-    def __init__(self, session: Session, git: Git, objects: ObjectReader, source: str) -> None:
+    def __init__(self, session: Session, git: Git, objects: ObjectReader, changed: ChangeSet) -> None:
         self._session = session
         self._git = git
         self._objects = objects
-        self._source = source
+        self._source = changed.source
+        self._base = changed.base
         self._scanner = BlobScanner(session.detector)
         self._scanned: dict[str, Scanned] = {}
         """What may be asked for again: new blobs with matches, and bases."""
+        self._allowances: dict[str, Counter[Allowance]] = {}
+        """By path, as the base revision has them."""
         self._added: list[_Added] = []
 
     # Contents.
@@ -119,17 +102,47 @@ class _ChangeScan:
         for blob, scanned in self._outcomes("blob", places, lambda blob: self._blob(blob, places[blob][0])):
             self._skip(scanned)
             for change in places[blob] if scanned.matches else ():
-                fresh = self._held(change).fresh(scanned.matches)
+                fresh = self._fresh(change, scanned.matches)
                 self._added.extend(_Added(match, change.path, blob, change.commit) for match in fresh)
 
-    def _held(self, change: Change) -> _Held:
-        """What was there before; a base that cannot be read holds nothing, which is noted."""
+    def _fresh(self, change: Change, matches: Collection[Match]) -> list[Match]:
+        """The matches that no base holds, with the allowances marked that the change did not add.
+
+        An allowance that covers more than it did before was copied, and so is new.
+        """
+        held = self._held(change)
+        new = [match for match in matches if (match.rule_id, match.fingerprint) not in held]
+        if all(match.allowance is None for match in new):
+            return new
+        before = self._allowed_before(change.path)
+        covered = Counter(match.allowance for match in matches if match.allowance is not None)
+        standing = {each for each, number in covered.items() if number <= before[each]}
+        return [_marked(match) if match.allowance in standing else match for match in new]
+
+    def _held(self, change: Change) -> set[tuple[str, str]]:
+        """Rule and fingerprint of what was there before; a base that cannot be read holds nothing, which is noted."""
         outcomes = [self._blob(base, change) for base in change.bases]
-        bases = [outcome.matches for outcome in outcomes if outcome is not None]
-        allowances: Counter[Allowance] = Counter()
-        for matches in bases:
-            allowances |= Counter(match.allowance for match in matches if match.allowance is not None)
-        return _Held(frozenset((match.rule_id, match.fingerprint) for base in bases for match in base), allowances)
+        return {(match.rule_id, match.fingerprint) for each in outcomes if each is not None for match in each.matches}
+
+    def _allowed_before(self, path: str) -> Counter[Allowance]:
+        """How many secrets each allowance stood beside in the base revision.
+
+        Not in the parents: one that lies in the range itself may have brought the allowance along, beside a secret
+        that is not new, for a later commit to put another one there.
+        """
+        if path not in self._allowances:
+            self._allowances[path] = Counter(
+                match.allowance for match in self._before(path) if match.allowance is not None
+            )
+        return self._allowances[path]
+
+    def _before(self, path: str) -> Collection[Match]:
+        if self._base is None or "\n" in path:  # a request is a line
+            return ()
+        try:
+            return self._scanner.scan(self._objects.blob(f"{self._base}:{path}", Origin(self._source, path))).matches
+        except UnreadableObjectError:
+            return ()  # most often it was not there; where it cannot be read, nothing is known to have been allowed
 
     def _blob(self, oid: str, change: Change) -> Scanned | None:
         """The outcome of one blob, scanned unless it was before."""

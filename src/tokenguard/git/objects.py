@@ -150,7 +150,7 @@ class ObjectReader:
         process = self._process or self._git.start("cat-file", "--batch", stdin=True)
         self._process = process
         try:
-            process.stdin.write(oid.encode() + b"\n")
+            process.stdin.write(oid.encode("utf-8", "surrogateescape") + b"\n")
             header = _line(process)
         except OSError:
             header = b""
