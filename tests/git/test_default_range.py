@@ -120,8 +120,25 @@ def test_outside_ci_the_upstream_counts(origin: RepositoryBuilder, tmp_path: Pat
     assert (found.commits, found.base) == ((commit,), main[2])
 
 
-@pytest.mark.parametrize("environ", [{}, {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "schedule"}])
-def test_without_an_upstream_a_range_is_needed(origin: RepositoryBuilder, environ: dict[str, str]) -> None:
+def test_without_an_upstream_a_range_is_needed(origin: RepositoryBuilder) -> None:
     topic(origin)
-    with pytest.raises(RangeError, match=r"tokenguard scan commits main\.\.HEAD"):
-        default_ranges(Git(locate(origin.path)), environ)
+    with pytest.raises(RangeError, match=r"no upstream.*tokenguard scan commits main\.\.HEAD"):
+        default_ranges(Git(locate(origin.path)), {})
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "schedule"},
+        {"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": "schedule"},
+        {"CI": "true"},
+    ],
+)
+def test_in_ci_the_upstream_says_nothing(origin: RepositoryBuilder, tmp_path: Path, environ: dict[str, str]) -> None:
+    """GitHub's checkout makes a branch that tracks what was checked out: nothing would be read, and called clean."""
+    topic(origin)
+    subprocess.run(["git", "clone", "-q", origin.path, tmp_path / "clone"], check=True)
+    event = tmp_path / "event.json"
+    event.write_text('{"schedule": "17 4 * * 1"}')
+    with pytest.raises(RangeError, match="about no push"):
+        default_ranges(Git(locate(tmp_path / "clone")), environ | {"GITHUB_EVENT_PATH": str(event)})

@@ -92,7 +92,8 @@ def staged(repo: str, **options: Any) -> int:
 def commits(ranges: tuple[str, ...], repo: str, **options: Any) -> int:
     """Scan what commits add, also what a later one of them removed again.
 
-    RANGE as git understands it. Without one: the CI job's commits (GitHub Actions, GitLab CI), else @{upstream}..HEAD.
+    RANGE as git understands it. Without one: the CI job's commits (GitHub Actions, GitLab CI), outside CI
+    @{upstream}..HEAD.
     """
     from tokenguard.cli.change import run_commits
 

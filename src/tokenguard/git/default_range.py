@@ -17,25 +17,31 @@ from tokenguard.git.runner import Git
 from tokenguard.model.lazy_dataclass import replace
 
 _NOTHING = "0" * 40
+_GIVE_ONE = "give one, such as: tokenguard scan commits main..HEAD; for everything: tokenguard scan git"
 
 
 def default_ranges(git: Git, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """What `tokenguard.git.changes.commits` is to scan: the CI job's range, else `@{upstream}..HEAD`.
+    """What `tokenguard.git.changes.commits` is to scan: the CI job's range, outside CI `@{upstream}..HEAD`.
+
+    In CI the upstream is what the job has checked out: all that is new would be called clean, unread.
 
     Raises:
-        RangeError: neither is there.
+        RangeError: there is none: a job by schedule or by hand, one of an unknown CI, or no upstream.
         ConfigError: the CI's description of the event cannot be read.
     """
     job = ci_range(environ)
     if job is not None:
         return ci_ranges(git, job)
+    if _in_ci(environ):
+        raise RangeError("no range: this CI job is about no push, pull or merge request", remedy=_GIVE_ONE)
     # Of cat-file, which looks names up elsewhere, a missing upstream is the end.
     if git.try_run("rev-parse", "--verify", "--quiet", "@{upstream}^{commit}")[0] == 0:
         return ("@{upstream}..HEAD",)
-    raise RangeError(
-        "no range: this is no CI job of a push or merge request, and the current branch has no upstream",
-        remedy="give one, such as: tokenguard scan commits main..HEAD; for everything: tokenguard scan git",
-    )
+    raise RangeError("no range: the current branch has no upstream", remedy=_GIVE_ONE)
+
+
+def _in_ci(environ: Mapping[str, str]) -> bool:
+    return any(environ.get(name) for name in ("CI", "GITHUB_ACTIONS", "GITLAB_CI"))
 
 
 def ci_ranges(git: Git, job: CiRange) -> tuple[str, ...]:
