@@ -280,6 +280,20 @@ def test_a_clean_commit_passes(workspace: Workspace, real: Path) -> None:
     assert workspace.count() == 2
 
 
+def test_a_commit_that_adds_no_content_is_not_stopped_by_an_old_leak(workspace: Workspace, real: Path) -> None:
+    token = plant.token(plant.KEEBAI)
+    workspace.write("settings", token)
+    workspace.write("plain", "1")
+    workspace.commit()
+    install(workspace, "pre-commit", program=real)
+    for arguments in (("--amend", "--message=reworded"), ("--allow-empty", "--message=again")):
+        assert "no findings; 0 blobs" in workspace.git("commit", *arguments).stderr
+    workspace.git("rm", "--quiet", "plain")
+    assert "no findings; 0 blobs" in workspace.git("commit", "--message=less").stderr
+    told = workspace.run(str(real), "hook", "run", "pre-commit", expected=1)
+    assert plant.visible_prefix(token) in told.stdout
+
+
 def test_a_leak_is_stopped_at_push(workspace: Workspace, bare: Workspace, real: Path) -> None:
     """Also one that a later commit took out again."""
     install(workspace, "pre-push", program=real)

@@ -47,13 +47,10 @@ def run_change(  # noqa: PLR0913 - the last two are for hooks
 
 
 def run_staged(repo: str, options: ScanOptions, *, hook: bool = False, whole_if_unchanged: bool = False) -> int:
-    """The index against HEAD; the whole index where nothing is staged, if asked for (pre-commit's --all-files)."""
+    """The index against HEAD; the whole index where it is the same as HEAD, if asked for (pre-commit's --all-files)."""
 
     def find(git: Git) -> ChangeSet:
-        staged = index_changes.staged(git)
-        if whole_if_unchanged and not staged.changes and not staged.paths:
-            return index_changes.whole_index(git)
-        return staged
+        return index_changes.staged(git, else_all=whole_if_unchanged)
 
     return run_change(repo, find, lambda _changed: "", options, hook=hook)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,7 +23,9 @@ def run_hook(arguments: Sequence[str]) -> int:
     options = ScanOptions(progress=False)
     match name:
         case "pre-commit":
-            return run_staged(".", options, hook=True, whole_if_unchanged=True)
+            # Git names the index of the commit that it makes. One that adds nothing (a message that is amended) is no
+            # reason to read the rest; whoever runs the hook by hand or in CI, with nothing staged, means all of it.
+            return run_staged(".", options, hook=True, whole_if_unchanged="GIT_INDEX_FILE" not in os.environ)
         case "pre-push":
             remote = arguments[1] if len(arguments) > 1 else None
             return run_push(".", sys.stdin.buffer, remote, options, hook=True)
