@@ -28,6 +28,8 @@ ATTACKS = (
     "\x1b[2J\x1b]0;owned\x07\x9b31m",
     "a\n::error file=x::b\r\n::stop-commands::c",
     "%0A::error::x",
+    " ::add-mask::x",
+    "##[stop-commands]x ##vso[task.setvariable]y",
     "a,line=1:2::x",
     "=cmd|' /C calc'!A0",
     "+1",
@@ -76,6 +78,16 @@ def test_no_format_writes_an_unsafe_character(
     written.encode()
     ends = "\r\n" if name == "csv" else "\n"
     assert not unsafe().search(written.replace(ends, ""))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_no_format_commands_a_ci_runner(name: str, attack: str, hostile_report: HostileReport, render: Render) -> None:
+    """But the one that is there to do so, with commands of its own."""
+    ours = re.compile("::(error|warning|notice) " if name == "github" else "(?!)")
+    lines = render(name, hostile_report(attack)).splitlines()
+    obeyed = [line for line in lines if line.lstrip().startswith("::") or re.search(r"##[A-Za-z]*\[", line)]
+    assert [line for line in obeyed if not ours.match(line)] == []
 
 
 @pytest.mark.parametrize("name", ["text", "github", "jsonl", "csv"])

@@ -1,7 +1,7 @@
 """Text from a scanned thing, written so that it can be read and never obeyed.
 
-Names, authors, refs and reasons are hostile: they may hold terminal sequences, marks that reorder or
-hide what is read, or bytes that are no text. Whatever is unsafe is quoted as git quotes a path.
+Names, authors, refs and reasons are hostile: they may hold terminal sequences, commands to a CI runner, marks that
+reorder or hide what is read, or bytes that are no text. Whatever is unsafe is quoted as git quotes a path.
 """
 
 from __future__ import annotations
@@ -15,6 +15,10 @@ _UNSAFE = (
     r"\ud800-\udfff"  # lone surrogates: bytes that were not UTF-8
     r"\ufff0-\ufffb\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"  # unseen too, or no character at all
 )
+# What a CI runner would obey in a job's log. GitHub's `::stop-commands::`, where a line may begin; its older
+# `##[stop-commands]`, Azure's `##vso[` and TeamCity's `##teamcity[`, which are taken anywhere in a line
+# (actions/runner, ActionCommand.cs).
+_COMMAND = r"(?<!\S):(?=:[A-Za-z])|#(?=#[A-Za-z]*\[)"
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
 _ESCAPE = re.compile(r'\\([0-3][0-7]{2}|["\\nrt])')
 _QUOTED_TEXT = re.compile(r'(?:[^"\\]|\\(?:[0-3][0-7]{2}|["\\nrt]))*+')
@@ -24,8 +28,8 @@ _NAMES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 @cache
 def unsafe(also: str = "") -> re.Pattern[str]:
-    """One character that may not be written as it is, or one of `also`. A clean commit's hook never compiles it."""
-    return re.compile(f"{_UNSAFE}|[{re.escape(also)}]" if also else _UNSAFE)
+    """One character that may not be written as it is: unsafe, a command's first, or one of `also`. No clean commit needs it."""
+    return re.compile("|".join((_UNSAFE, _COMMAND, *([f"[{re.escape(also)}]"] if also else []))))
 
 
 def octets(text: str) -> bytes:
@@ -45,7 +49,7 @@ def shown(text: str, *, also: str = "", limit: int | None = None) -> str:
     """
     if limit is not None and len(text) > limit:
         return shown(text[:limit], also=also) + "…"
-    if not also and text.isascii() and text.isprintable() and not text.startswith('"'):
+    if not also and text.isascii() and text.isprintable() and not any(each in text for each in ('"', "::", "##")):
         return text
     found = unsafe(also)
     return _quoted(text, found) if text.startswith('"') or found.search(text) else text

@@ -1,4 +1,4 @@
-"""JSON that every reader accepts and that is safe to show on a terminal. What it says is the caller's matter."""
+"""JSON that every reader accepts, safe to show on a terminal and in a job's log. What it says is the caller's."""
 
 from __future__ import annotations
 
