@@ -214,9 +214,22 @@ def test_markdown_stays_a_table(hostile_report: HostileReport, render: Render, t
     _check_page(text, render("markdown", hostile_report(text)))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("run `tokenguard revoke\n --yes`, then (`x`).", "run `tokenguard revoke --yes`, then (`x`)."),
+        ("`a|b`", '`"a\\174b"`'),
+        ("`a`*b*", '`"\\140a\\140*b*"`'),
+        ("`a and b", '`"\\140a"` and b'),
+    ],
+)
+def test_code_in_prose_stays_code(text: str, expected: str) -> None:
+    assert prose(text) == expected
+
+
 def test_prose_is_cut_after_a_whole_word() -> None:
-    assert prose("a `b` c", limit=100) == 'a `"\\140b\\140"` c'
-    assert prose("a `b` c", limit=10) == "a …"
+    assert prose("a ``b c", limit=100) == 'a `"\\140\\140b"` c'
+    assert prose("a ``b c", limit=10) == "a …"
     assert len(prose("`word` " * 1000, limit=7000)) <= 7000
 
 
