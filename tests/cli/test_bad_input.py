@@ -205,6 +205,31 @@ def test_a_baseline_that_does_not_exist(tree: tuple[Path, str]) -> None:
     assert (ended.code, ended.message) == (USAGE, "known: no such file; make it: tokenguard baseline create")
 
 
+@pytest.mark.parametrize(
+    ("file", "message"), [("", "known: no such file; "), ("nothing\n", "known:1: not a baseline; ")]
+)
+def test_a_wrong_baseline_is_told_where_nothing_is_found(tmp_path: Path, file: str, message: str) -> None:
+    """Before the scan: after it, all that was found would be lost."""
+    if file:
+        (tmp_path / "known").write_text(file)
+    ended = run("scan", "files", "--baseline", "known", cwd=tmp_path)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert ended.message.startswith(message)
+
+
+def test_a_wrong_baseline_of_a_change(repository: RepositoryBuilder) -> None:
+    """One that the user named and no revision has, and one that the change brings along."""
+    repository.commit({"a": "1"})
+    (repository.path / "known").write_text("tokenguard-baseline 1\n")
+    ended = run("scan", "commits", "HEAD", "--baseline", "known", cwd=repository.path)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert ended.message.startswith("known: neither in the change nor in the revision before it; ")
+    repository.add({".tokenguard.yaml": "baseline: wrong\n", "wrong": "nothing\n"})
+    ended = run("scan", "staged", cwd=repository.path)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert ended.message.startswith("wrong:1: not a baseline; ")
+
+
 # Options
 
 

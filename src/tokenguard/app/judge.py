@@ -33,7 +33,8 @@ def judged(collector: Collector, ruleset: RuleSet, sight: Sight, settings: Setti
     findings = collector.findings()
     inline = collector.inline()
     standing = {key: each for key, each in inline.items() if each.standing or sight.proposed is None}
-    settled = Allowances(standing, settings.ignore, _baseline(settings, sight), sight.named_below)
+    known = _baseline(settings, sight) or Baseline()
+    settled = Allowances(standing, settings.ignore, known, sight.named_below)
     verdict = suppress(
         findings,
         settled=settled,
@@ -54,7 +55,24 @@ def judged(collector: Collector, ruleset: RuleSet, sight: Sight, settings: Setti
     return Outcome(report_of(collector, ruleset, verdict.findings, verdict.suppressed), tuple(notes))
 
 
-def _baseline(settings: Settings, sight: Sight) -> Baseline:
+def require_baselines(sight: Sight, settings: Settings) -> None:
+    """Read every baseline before the scan: a fault in one must not cost what the scan finds, nor wait for a finding.
+
+    Raises:
+        ConfigError: one is wrong, or one that the user named is not there.
+    """
+    known = _baseline(settings, sight)
+    if sight.proposed is None:
+        return
+    proposed = _inside(sight.proposed, _proposed_baseline(sight, settings, _proposed(sight)))
+    if settings.baseline is not None and known is None and proposed is None:
+        raise ConfigError(
+            f"{settings.baseline}: neither in the change nor in the revision before it",
+            remedy="commit it, or name one outside of the repository",
+        )
+
+
+def _baseline(settings: Settings, sight: Sight) -> Baseline | None:
     """The baseline as it counts: the user's, unless it lies in the repository whose change is scanned."""
     if settings.baseline is not None:
         inside = within(settings.baseline, sight.top) if sight.top and sight.proposed is not None else None
@@ -67,24 +85,28 @@ def _baseline(settings: Settings, sight: Sight) -> Baseline:
     return _inside(sight.settled, settings.repository_baseline)
 
 
-def _inside(read_inside: ReadInside | None, path: str | None) -> Baseline:
+def _inside(read_inside: ReadInside | None, path: str | None) -> Baseline | None:
     data = read_inside(path) if read_inside is not None and path is not None else None
-    return parse(data, path or "") if data is not None else Baseline()
+    return parse(data, path or "") if data is not None else None
+
+
+def _proposed(sight: Sight) -> Settings:
+    said = parsed(sight.proposed)
+    if said == FileSettings():
+        return Settings()
+    from tokenguard.config.resolve import resolve  # start-up time: most repositories configure nothing
+
+    return resolve(environ={}, repository=said)
+
+
+def _proposed_baseline(sight: Sight, settings: Settings, proposed: Settings) -> str | None:
+    if settings.baseline is not None and sight.top is not None:
+        return within(settings.baseline, sight.top)
+    return proposed.repository_baseline
 
 
 def _proposal(sight: Sight, settings: Settings, inline: Inline) -> Proposal:
-    said = parsed(sight.proposed)
-    path = _named_baseline(said)
-    if settings.baseline is not None and sight.top is not None:
-        path = within(settings.baseline, sight.top)
+    proposed = _proposed(sight)
+    known = _inside(sight.proposed, _proposed_baseline(sight, settings, proposed)) or Baseline()
     added = {key: each for key, each in inline.items() if not each.standing}
-    allowances = Allowances(added, said.ignore, _inside(sight.proposed, path))
-    return Proposal(allowances, strict=sight.strict or settings.strict_allow)
-
-
-def _named_baseline(said: FileSettings) -> str | None:
-    if not said.values:
-        return None
-    from tokenguard.config.resolve import resolve  # start-up time: most repositories configure nothing
-
-    return resolve(environ={}, repository=said).repository_baseline
+    return Proposal(Allowances(added, proposed.ignore, known), strict=sight.strict or settings.strict_allow)

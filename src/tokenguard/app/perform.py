@@ -13,7 +13,7 @@ from tokenguard.app.collect import Collector
 from tokenguard.app.detector import Detector
 from tokenguard.app.outcome import Outcome, report_of
 from tokenguard.app.session import Progress, Session, Silence
-from tokenguard.app.sight import Sight
+from tokenguard.app.sight import Sight, parsed
 from tokenguard.config.settings import Settings
 from tokenguard.errors import OperationError, TokenguardError, fault
 from tokenguard.model import RuleSet
@@ -33,8 +33,13 @@ def perform(  # noqa: PLR0913 - two may be left out
     """Run `scan` and judge what it collected. `cache` is used where the settings say so.
 
     Raises:
+        ConfigError: a baseline is wrong; nothing was scanned.
         UsageError: what was asked for makes no sense; nothing was scanned, or nothing that could be judged.
     """
+    if settings.baseline is not None or settings.repository_baseline is not None or parsed(sight.proposed).values:
+        from tokenguard.app.judge import require_baselines  # start-up time: most repositories have none
+
+        require_baselines(sight, settings)
     kept = cache if settings.cache else None
     detector = Detector(ruleset, kept)
     collector = Collector(detector)

@@ -28,7 +28,7 @@ _NAMES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 @cache
 def unsafe(also: str = "") -> re.Pattern[str]:
-    """One character that may not be written as it is: unsafe, a command's first, or one of `also`. No clean commit needs it."""
+    """The first character of what may not be written as it is, or one of `also`. No clean commit needs it."""
     return re.compile("|".join((_UNSAFE, _COMMAND, *([f"[{re.escape(also)}]"] if also else []))))
 
 
