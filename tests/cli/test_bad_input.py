@@ -244,6 +244,8 @@ def test_a_wrong_baseline_of_a_change(repository: RepositoryBuilder) -> None:
         ("scan files --fail-on bad", "'bad' is not one of 'info', 'low', 'medium', 'high', 'critical'."),
         ("scan files --format xml", "no report format is called 'xml'; one of text, json, "),
         ("scan files --format json --format text", "two reports for the same place; give each but one a file"),
+        ("scan files --format json=x --format text=y/../x", "two reports for the same place; give each but one a file"),
+        ("scan files --format json=", "json=: no file after the equals sign; name one, or leave the sign out: json"),
         ("scan files --format json --format text -o x", "-o is for one report; with several formats use --format"),
         ("scan files -o missing/report", "missing/report: there is no folder missing; make it, or name another file"),
         ("scan files -o ..", "..: a folder, where the report is to be written; name a file in it"),

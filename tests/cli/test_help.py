@@ -67,5 +67,13 @@ def test_every_command_has_examples(path: tuple[str, ...]) -> None:
         assert given <= options, line
 
 
+@pytest.mark.parametrize("path", [path for path in ALL if path and path not in LEAVES], ids=name_of)
+def test_a_group_has_an_example_of_each_command(path: tuple[str, ...]) -> None:
+    told = (EXPECTED / f"{name_of(path)}.txt").read_text().partition("Examples:")[2]
+    for inner in ALL:
+        if inner[:-1] == path:
+            assert " ".join(("tokenguard", *inner)) in told
+
+
 def test_the_version(tmp_path: Path) -> None:
     assert run("--version", cwd=tmp_path).out.startswith("tokenguard, version ")

@@ -6,7 +6,10 @@ import click
 
 
 class Commands(click.Group):
-    """A group that lists its commands in the order in which they are defined, each with its whole first sentence."""
+    """A group that lists its commands in the order in which they are defined, each with its whole first sentence.
+
+    Its examples are the first ones of its commands.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """All names, as defined."""
@@ -20,6 +23,17 @@ class Commands(click.Group):
             formatter.write_dl(
                 [(name, command.get_short_help_str(limit=200)) for name, command in self.commands.items()]
             )
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One example of each command."""
+        epilogs = (command.epilog for command in self.commands.values())
+        self.epilog = examples(*(_first(epilog) for epilog in epilogs if epilog))
+        super().format_epilog(ctx, formatter)
+
+
+def _first(epilog: str) -> str:
+    """The first of what `examples` was given."""
+    return epilog.splitlines()[2].strip()
 
 
 def examples(*commands: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,23 +73,29 @@ def parse(
 
 
 def _outputs(formats: tuple[str, ...], output: str | None) -> tuple[Output, ...]:
-    parts = (each.partition("=") for each in formats or ("text",))
-    outputs = tuple(Output(name, path or None) for name, _, path in parts)
-    for each in outputs:
-        if each.format not in FORMATS:
-            from tokenguard.config.strict_yaml import shown  # start-up time: most formats exist
-
-            raise UsageError(f"no report format is called {shown(each.format)}", remedy=f"one of {', '.join(FORMATS)}")
+    outputs = tuple(map(_output, formats or ("text",)))
     if output is not None:
         if len(outputs) > 1 or outputs[0].path:
             raise UsageError("-o is for one report", remedy="with several formats use --format FORMAT=FILE")
         outputs = (Output(outputs[0].format, output),)
-    paths = [each.path for each in outputs]
-    if len(set(paths)) < len(paths):
+    places = {each.path and os.path.realpath(each.path) for each in outputs}
+    if len(places) < len(outputs):
         raise UsageError("two reports for the same place", remedy="give each but one a file: --format FORMAT=FILE")
-    for path in filter(None, paths):
-        _check_place(Path(path))
+    for each in outputs:
+        if each.path is not None:
+            _check_place(Path(each.path))
     return outputs
+
+
+def _output(text: str) -> Output:
+    name, named, path = text.partition("=")
+    if name not in FORMATS:
+        from tokenguard.config.strict_yaml import shown  # start-up time: most formats exist
+
+        raise UsageError(f"no report format is called {shown(name)}", remedy=f"one of {', '.join(FORMATS)}")
+    if named and not path:
+        raise UsageError(f"{text}: no file after the equals sign", remedy=f"name one, or leave the sign out: {name}")
+    return Output(name, path or None)
 
 
 def _check_place(path: Path) -> None:
