@@ -10,6 +10,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 TESTS ?=
 # On PATH, as in an activated environment: tests start tokenguard, pre-commit, gitleaks as a user would.
 PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+# Where an image asks for no byte code, each of thousands of commands that tests start would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
 SHELL_SCRIPTS = $(shell git ls-files --cached --others --exclude-standard -- '*.sh' '.ci/run' 'hooks/*')
 
 .DEFAULT_GOAL := help
