@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import functools
 import gzip
 import io
 import lzma
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import plant
 from tokenguard.decode.budget import Budget
 
 Compress = Callable[[bytes], bytes]
@@ -38,6 +40,20 @@ def text_with(token: bytes, size: int = 300_000) -> bytes:
     return noise + b"\n" + token + b"\n" + noise
 
 
+@functools.cache
+def large(name: str) -> tuple[bytes, bytes]:
+    """A token and two megabytes that do not compress, packed; and the token. Made once: it is most of a test's time."""
+    token = plant.token(plant.BINBOI_ACCESS).encode()
+    return FORMATS[name](token + b"\n" + os.urandom(2_000_000)), token
+
+
+@functools.cache
+def around_the_chunk(name: str) -> tuple[tuple[bytes, bytes], ...]:
+    """What ends within some bytes of the end of what is read at once, and itself packed."""
+    noise = os.urandom(65_700)
+    return tuple((noise[:size], FORMATS[name](noise[:size])) for size in range(65_436, 65_600, 7))
+
+
 def test_one_stream(unpacked: Unpack, name: str, compress: Compress, token: bytes) -> None:
     text = text_with(token)
     out = unpacked(compress(text))
@@ -54,10 +70,9 @@ def test_several_streams_and_zeros(unpacked: Unpack, name: str, compress: Compre
 
 def test_streams_of_all_lengths_around_the_chunk(unpacked: Unpack, name: str, compress: Compress) -> None:
     """The end of a stream may fall on either side of the end of what was read."""
-    noise = os.urandom(65_700)
-    for size in range(65_436, 65_600, 7):
-        out = unpacked(compress(noise[:size]) + compress(b"second"))
-        assert out.texts[(name,)] == noise[:size] + b"second"
+    for text, packed in around_the_chunk(name):
+        out = unpacked(packed + compress(b"second"))
+        assert out.texts[(name,)] == text + b"second"
         assert out.skipped == []
 
 
@@ -73,16 +88,17 @@ def test_other_data_behind_it(unpacked: Unpack, name: str, compress: Compress, t
     assert [(skipped.what, "follows" in skipped.why) for skipped in out.skipped] == [(f"it!{name}", True)]
 
 
-def test_cut_short(unpacked: Unpack, compress: Compress, token: bytes) -> None:
-    packed = compress(token + b"\n" + os.urandom(2_000_000))
+def test_cut_short(unpacked: Unpack, name: str) -> None:
+    packed, token = large(name)
     for size in (len(packed) - 1, len(packed) - 9, len(packed) * 3 // 4):
         out = unpacked(packed[:size])
         assert out.holds(token), "what came before the cut is kept"
         assert ["cut short" in skipped.why for skipped in out.skipped] == [True]
 
 
-def test_corrupt(unpacked: Unpack, compress: Compress, token: bytes) -> None:
-    packed = bytearray(compress(token + b"\n" + os.urandom(2_000_000)))
+def test_corrupt(unpacked: Unpack, name: str) -> None:
+    whole, token = large(name)
+    packed = bytearray(whole)
     packed[len(packed) * 3 // 4] ^= 0x55
     out = unpacked(bytes(packed))
     assert out.holds(token)
