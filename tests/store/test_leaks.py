@@ -167,10 +167,12 @@ NEW = [
 
 
 def test_a_commit_that_is_read_again_opens_nothing(
-    people: People, leaked: Created, scanner: StoreService, responder: StoreService
+    people: People, leaked: Created, scanner: StoreService, responder: StoreService, clock: TestClock
 ) -> None:
     report = {"findings": [of_token(leaked, locations=READ)]}
     (match,) = scanner.report_leaks(report)
+    people.local.revoke([Target(id=leaked.record.id)])
+    clock.turn(seconds=1)
     responder.resolve_leak(match.id, "rotated, the history stays")
     done = people.local.audit(AuditFilter(token=leaked.record.id)).events
     assert scanner.report_leaks(report) == (match,)
@@ -178,7 +180,7 @@ def test_a_commit_that_is_read_again_opens_nothing(
     assert (leak.state, leak.resolution, len(leak.sightings)) == ("resolved", "rotated, the history stays", 4)
     assert people.local.audit(AuditFilter(token=leaked.record.id)).events == done
     with people.store.database.reading() as connection:
-        assert len(connection.execute(select(outbox.c.id)).all()) == 1
+        assert len(connection.execute(select(outbox.c.id)).all()) == 2
     place = LeakPlace("git", path="a.env", commit=COMMIT, seen_at=datetime(2026, 2, 3, 4, 5, 6, tzinfo=UTC))
     people.local.revoke([Target(id=leaked.record.id)], leak=place)
     assert responder.leak(match.id).state == "resolved"
@@ -186,12 +188,31 @@ def test_a_commit_that_is_read_again_opens_nothing(
 
 @pytest.mark.parametrize("new", NEW)
 def test_a_place_that_nobody_had_seen_opens_it_again(
-    leaked: Created, scanner: StoreService, responder: StoreService, new: dict[str, object]
+    scanner: StoreService, responder: StoreService, new: dict[str, object]
 ) -> None:
-    (match,) = scanner.report_leaks({"findings": [of_token(leaked, locations=READ)]})
-    responder.resolve_leak(match.id, "rotated, the history stays")
-    scanner.report_leaks({"findings": [of_token(leaked, locations=[*READ, new])]})
+    (match,) = scanner.report_leaks({"findings": [finding(locations=READ)]})
+    for places, state in ((READ, "resolved"), ([*READ, new], "open")):
+        responder.resolve_leak(match.id, "rotated, the history stays")
+        scanner.report_leaks({"findings": [finding(locations=places)]})
+        assert responder.leak(match.id).state == state
+
+
+def test_while_its_token_lives_a_leak_opens_again_wherever_it_is_seen(
+    people: People, leaked: Created, scanner: StoreService, responder: StoreService, clock: TestClock
+) -> None:
+    report = {"findings": [of_token(leaked, locations=READ)]}
+    (match,) = scanner.report_leaks(report)
+    responder.resolve_leak(match.id, "taken out of the file")
+    scanner.report_leaks(report)
     assert responder.leak(match.id).state == "open"
+    responder.resolve_leak(match.id, "taken out again")
+    place = LeakPlace("git", path="b.env", commit=COMMIT)
+    people.local.revoke([Target(id=leaked.record.id)], leak=place)
+    assert responder.leak(match.id).state == "open", "it lived when it was seen"
+    clock.turn(seconds=1)
+    responder.resolve_leak(match.id, "revoked")
+    people.local.revoke([Target(id=leaked.record.id)], leak=place)
+    assert responder.leak(match.id).state == "resolved"
 
 
 def test_a_file_that_holds_it_still_or_again_opens_it_again(
@@ -205,17 +226,17 @@ def test_a_file_that_holds_it_still_or_again_opens_it_again(
 
 
 def test_places_that_are_told_often_crowd_out_no_other(
-    leaked: Created, scanner: StoreService, responder: StoreService, clock: TestClock
+    scanner: StoreService, responder: StoreService, clock: TestClock
 ) -> None:
     weekly = [location(f"weekly/{each}", commit=COMMIT) for each in range(3)]
     hourly = [location(f"hourly/{each}", commit=COMMIT) for each in range(30)]
-    (match,) = scanner.report_leaks({"findings": [of_token(leaked, locations=weekly)]})
+    (match,) = scanner.report_leaks({"findings": [finding(locations=weekly)]})
     responder.resolve_leak(match.id, "dealt with")
     for _ in range(5):
         clock.turn(seconds=3600)
-        scanner.report_leaks({"findings": [of_token(leaked, locations=hourly)]})
+        scanner.report_leaks({"findings": [finding(locations=hourly)]})
     responder.resolve_leak(match.id, "dealt with")
-    scanner.report_leaks({"findings": [of_token(leaked, locations=weekly)]})
+    scanner.report_leaks({"findings": [finding(locations=weekly)]})
     leak = responder.leak(match.id)
     assert (leak.state, len(leak.sightings)) == ("resolved", 100)
 

@@ -7,19 +7,20 @@ resolved opens again where it came back, and not because the same commit is read
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, bindparam, delete, func, or_, select, update
 
 from tokenguard.model.leak import LeakPlace
 from tokenguard.store.actor import Actor
-from tokenguard.store.bulk import insert_rows, rows_where
+from tokenguard.store.bulk import among, insert_rows, rows_where
 from tokenguard.store.clock import micros
 from tokenguard.store.context import Context
-from tokenguard.store.tables import leaks, sightings
+from tokenguard.store.records import live
+from tokenguard.store.tables import leaks, sightings, tokens
 from tokenguard.store.texts import TokenSieve
 
 OPEN = "open"
@@ -84,7 +85,8 @@ def record(connection: Connection, context: Context, actor: Actor, seen: Sequenc
     fresh = _add_missing(connection, context, seen, known)
     found = [next(known[identity] for identity in each.identities if identity in known) for each in seen]
     places = _kept(context, found, seen)
-    reopened = _come_back(connection, found, places)
+    resolved = {row.id: each.token_id for row, each in zip(found, seen, strict=True) if row.state == RESOLVED}
+    reopened = _come_back(connection, context, resolved, places, now) if resolved else set()
     _reopen(connection, reopened)
     _move_back(connection, seen, found)
     _add_sightings(connection, context, actor, places, now)
@@ -158,15 +160,27 @@ def _kept(context: Context, found: Sequence[_Known], seen: Sequence[Seen]) -> li
     return [(row.id, kept[place]) for row, each in zip(found, seen, strict=True) for place in each.places]
 
 
-def _come_back(connection: Connection, found: Sequence[_Known], places: Sequence[tuple[str, _Place]]) -> set[str]:
-    """Those of the resolved leaks that were seen outside of history, or in it where nobody had seen them."""
-    resolved = {row.id for row in found if row.state == RESOLVED}
-    if not resolved:
-        return set()
+def _come_back(
+    connection: Connection,
+    context: Context,
+    resolved: Mapping[str, str | None],
+    places: Sequence[tuple[str, _Place]],
+    now: int,
+) -> set[str]:
+    """Those of the resolved leaks (each with its token) that opened again by being seen there.
+
+    Such as were seen outside of history, or in it where nobody had seen them; and those whose token lives: a scan names
+    one commit for a content, however often that came back.
+    """
     columns = (sightings.c.leak_id, *(sightings.c[name] for name in _Place._fields))
     told = {(row[0], _Place(*row[1:]).spot) for row in rows_where(connection, columns, sightings.c.leak_id, resolved)}
     # A commit stays what it was: read once more, it says nothing new.
-    return {leak for leak, place in places if leak in resolved and not (place.commit_id and (leak, place.spot) in told)}
+    news = {leak for leak, place in places if not (place.commit_id and (leak, place.spot) in told)}
+    # One that dies of being told of lived until now.
+    lived = or_(live(context, now), tokens.c.revoked_at >= now)
+    asked = select(tokens.c.id).where(among(connection, tokens.c.id, set(filter(None, resolved.values()))), lived)
+    living = set(connection.execute(asked).scalars())
+    return {leak for leak, token in resolved.items() if leak in news or token in living}
 
 
 def _reopen(connection: Connection, leak_ids: Collection[str]) -> None:
