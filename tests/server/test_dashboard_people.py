@@ -148,6 +148,12 @@ def test_a_token_that_is_pasted_gets_into_no_address(api: Api, admin: Visitor, p
     assert token not in "".join(api.log)
 
 
+def test_a_page_that_is_not_there_says_so_once(admin: Visitor) -> None:
+    text = words(admin.page("/nothing", 404))
+    assert text.count("Not found") == 2, "as the window's title and the page's"
+    assert text.count("There is nothing here") == 1
+
+
 def test_charts_say_in_a_table_what_they_draw(admin: Visitor) -> None:
     page = admin.page("/charts")
     assert page.count('<svg class="chart"') >= 1

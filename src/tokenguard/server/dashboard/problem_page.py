@@ -19,7 +19,7 @@ _FOR_PROGRAMS = ("/api/", "/oauth/", "/webhooks/", "/static/")
 _TITLES = {
     401: "You are not signed in",
     403: "You may not do this",
-    404: "There is nothing here",
+    404: "Not found",
     405: "Not this way",
     409: "That is in the way of something",
     413: "Too much at once",
