@@ -9,6 +9,7 @@ import os
 import pickle  # noqa: TID251 - to show that it cannot be used
 import sqlite3
 import stat
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from tokenguard.errors import StoreError
 from tokenguard.model.token import NewToken
 from tokenguard.store.initialise import initialise
 from tokenguard.store.pepper import (
+    LOOK_SECONDS,
     Peppers,
     from_text,
     make_pepper_file,
@@ -60,6 +62,7 @@ def test_a_rotation_keeps_what_was_there(tmp_path: Path) -> None:
     followed = make_pepper_file(path)
     before, (before_id, keyed) = followed.ids, followed.keyed(DIGEST)
     after = rotate_pepper_file(path)
+    time.sleep(LOOK_SECONDS)  # so long it may go by what it read before
     assert after.ids[:-1] == before
     assert after.keyed(DIGEST)[0] == after.ids[-1] != before_id
     assert keyed in after.candidates(DIGEST)
@@ -102,6 +105,7 @@ def test_a_file_that_lost_peppers_is_not_followed(tmp_path: Path) -> None:
     other = make_pepper_file(tmp_path / "other")
     for damage in (path.unlink, lambda: path.write_text("damaged"), lambda: (tmp_path / "other").replace(path)):
         damage()
+        time.sleep(LOOK_SECONDS)  # as above
         assert peppers.ids == whole != other.ids
 
 

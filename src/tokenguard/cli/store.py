@@ -127,8 +127,8 @@ def check(as_json: bool) -> int:  # noqa: FBT001 - click's way
 def rotate_pepper(as_json: bool) -> None:  # noqa: FBT001 - click's way
     """Add a pepper, under which tokens are kept from now on. The earlier ones stay: older tokens are told by them.
 
-    The store's servers on this file take it at once; others need the new file. Keep a new copy of it, apart from the
-    store's backups.
+    The store's servers on this file take it by themselves; others need the new file. Keep a new copy of it, apart from
+    the store's backups.
     """
     path, pepper_id = store_care.rotate_pepper(os.environ)
     if as_json:

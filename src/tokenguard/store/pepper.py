@@ -12,6 +12,7 @@ import re
 import secrets
 import stat
 import tempfile
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 PEPPER_VARIABLE = "TOKENGUARD_PEPPER"
 PEPPER_FILE_VARIABLE = "TOKENGUARD_PEPPER_FILE"
+
+LOOK_SECONDS = 0.05
+"""How often a pepper's file is looked at: at every token it would be a twelfth of the look-up."""
 
 _BYTES = 32
 _MAX_FILE = 1 << 16
@@ -46,10 +50,10 @@ class Pepper:
 class Peppers:
     """All peppers that can be read; the last one keys new tokens.
 
-    Those of a file are read again when it changed: a rotation counts at once, in a running server too.
+    Those of a file are read again when it changed: a rotation counts in a running server too.
     """
 
-    __slots__ = ("_all", "_file", "_state")
+    __slots__ = ("_all", "_file", "_looked", "_state")
 
     def __init__(self, peppers: tuple[Pepper, ...], state: _State = None, file: Path | None = None) -> None:
         if not peppers:
@@ -57,6 +61,7 @@ class Peppers:
         self._all = peppers
         self._file = file
         self._state = state
+        self._looked = time.monotonic()
 
     def __repr__(self) -> str:
         return f"Peppers({', '.join(self.ids)})"
@@ -79,7 +84,10 @@ class Peppers:
         return tuple(hmac.digest(pepper.key, token_sha256, "sha256") for pepper in self._known())
 
     def _known(self) -> tuple[Pepper, ...]:
-        if self._file is None or (state := _state(self._file)) == self._state:
+        if self._file is None or (now := time.monotonic()) < self._looked + LOOK_SECONDS:
+            return self._all
+        self._looked = now
+        if (state := _state(self._file)) == self._state:
             return self._all
         self._state = state
         with suppress(StoreError):
