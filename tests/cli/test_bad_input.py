@@ -284,6 +284,16 @@ def test_a_range_that_looks_like_an_option(repository: RepositoryBuilder, given:
     assert not (repository.path / "pwned").exists()
 
 
+def test_a_range_that_git_does_not_get_to(repository: RepositoryBuilder) -> None:
+    """What git says is the only word of what is wrong: here not the range."""
+    repository.commit({"a": "1"})
+    with (repository.path / ".git" / "config").open("a") as config:
+        config.write("[core]\n\tlooseCompression = 99\n")
+    ended = run("scan", "commits", "HEAD", cwd=repository.path)
+    assert (ended.code, ended.out) == (USAGE, "")
+    assert ended.message.startswith("'HEAD': git cannot tell its commits: bad zlib compression level 99; ")
+
+
 def test_no_range_and_nothing_to_take_one_from(repository: RepositoryBuilder) -> None:
     ended = run("scan", "commits", cwd=repository.path)
     assert (ended.code, ended.out) == (USAGE, "")

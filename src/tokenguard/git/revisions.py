@@ -24,6 +24,9 @@ _OID = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _TAG_HEAD = 256
 """Bytes in which the target of a tag stands, with the longest ids."""
 
+_FATAL = 128
+"""Git's exit code where it says what is wrong; any other is that of a git that died."""
+
 _LONGEST = 4096
 _SHOWN = 200
 """Characters of a range: no longer one is asked of git, and of none more is shown."""
@@ -122,10 +125,15 @@ def _parsed(git: Git, text: str) -> list[str]:
     """One range as ids, those that are left out with a `^` before them."""
     if not text or text.startswith("-") or len(text) > _LONGEST or "\0" in text or "\n" in text:
         raise RangeError(f"{text[:_SHOWN]!r}: not a commit range", remedy=_RANGE_REMEDY)
-    code, output, _ = git.try_run("rev-parse", "--revs-only", "--end-of-options", text)
+    code, output, said = git.try_run("rev-parse", "--revs-only", "--end-of-options", text)
+    if code == _FATAL:
+        # Not always the range's fault: a configuration that is wrong ends here as well.
+        raise RangeError(f"{text[:_SHOWN]!r}: git cannot tell its commits: {said}", remedy=_RANGE_REMEDY)
+    if code != 0:
+        raise GitError(f"git rev-parse failed: {said or f'exit code {code}'}")
     lines = output.decode("ascii", "replace").split()
     oids = [line for line in lines if is_oid(line.removeprefix("^"))]
-    if code != 0 or not oids:
+    if not oids:
         raise RangeError(f"{text[:_SHOWN]!r}: names no commits of this repository", remedy=_RANGE_REMEDY)
     return oids
 
