@@ -54,7 +54,7 @@ def test_github_push_of_the_default_branch_is_not_compared_with_itself(tmp_path:
 
 def test_github_push_of_a_tag_called_like_the_default_branch(tmp_path: Path) -> None:
     found = ci_range(github(tmp_path, "push", pushed(ZERO, ref="refs/tags/main")))
-    assert found == CiRange("GitHub Actions push", HEAD, None, "main")
+    assert found == CiRange("GitHub Actions push", HEAD, None, "main", "refs/tags/main")
 
 
 def test_github_deleted_branch(tmp_path: Path) -> None:
@@ -128,6 +128,11 @@ def test_gitlab_first_push() -> None:
     environ = gitlab(CI_PIPELINE_SOURCE="push", CI_COMMIT_BEFORE_SHA=ZERO, CI_COMMIT_BRANCH="topic")
     assert ci_range(environ) == CiRange("GitLab CI push", HEAD, None, "main")
     assert ci_range(environ | {"CI_COMMIT_BRANCH": "main"}) == CiRange("GitLab CI push", HEAD, None, None)
+
+
+def test_gitlab_tag() -> None:
+    environ = gitlab(CI_PIPELINE_SOURCE="push", CI_COMMIT_BEFORE_SHA=ZERO, CI_COMMIT_TAG="v1")
+    assert ci_range(environ) == CiRange("GitLab CI push", HEAD, None, "main", "refs/tags/v1")
 
 
 def test_gitlab_merge_request() -> None:

@@ -109,6 +109,18 @@ def test_a_forced_push_whose_old_tip_is_gone_is_compared_with_the_default_branch
     assert (found.commits, found.skipped) == ((branch[0], rewritten), ())
 
 
+def test_a_pushed_tag_has_a_message_of_its_own(origin: RepositoryBuilder, tmp_path: Path) -> None:
+    """Also where its commit is on the default branch already; one that is no object has none."""
+    main, _ = topic(origin)
+    origin.run("tag", "-a", "-m", "first", "v1", main[2])
+    origin.run("tag", "plain", main[2])
+    git = Git(locate(checkout(origin, tmp_path / "clone").path))
+    environ = {"GITLAB_CI": "true", "CI_DEFAULT_BRANCH": "main", "CI_COMMIT_SHA": main[2], "CI_COMMIT_TAG": "v1"}
+    found = commits(git, default_ranges(git, environ))
+    assert (found.commits, found.tags) == ((), (origin.oid("v1"),))
+    assert commits(git, default_ranges(git, environ | {"CI_COMMIT_TAG": "plain"})).tags == ()
+
+
 def test_outside_ci_the_upstream_counts(origin: RepositoryBuilder, tmp_path: Path) -> None:
     main, _ = topic(origin)
     origin.run("checkout", "-q", "main")

@@ -30,6 +30,8 @@ class CiRange:
     """None: the branch is new, there is nothing to compare it with."""
     default_branch: str | None = None
     """What a new or rewritten branch is compared with instead; None: not known, or this is that branch."""
+    tag: str | None = None
+    """The ref of a tag that was pushed: an annotated one has a message of its own, and `head` may be its commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +83,9 @@ def _github(environ: Mapping[str, str]) -> CiRange | None:
     default = _text(event, "repository", "default_branch")
     match event_name:
         case "push":
-            branch = (_text(event, "ref") or "").removeprefix("refs/heads/")
-            return _range(where, _text(event, "before"), _text(event, "after"), default if default != branch else None)
+            ref = _text(event, "ref") or ""
+            compared = default if ref != f"refs/heads/{default}" else None
+            return _range(where, _text(event, "before"), _text(event, "after"), compared, ref)
         case "pull_request" | "pull_request_target" | "pull_request_review" | "pull_request_review_comment":
             ends = _text(event, "pull_request", "base", "sha"), _text(event, "pull_request", "head", "sha")
         case "merge_group":
@@ -123,10 +126,11 @@ def _gitlab(environ: Mapping[str, str]) -> CiRange | None:
         return _range(where, base, environ.get("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA") or head, default)
     if source in _BY_HAND and not (before or "").strip("0"):
         return None
-    return _range(where, before, head, default if default != environ.get("CI_COMMIT_BRANCH") else None)
+    tag = f"refs/tags/{environ.get('CI_COMMIT_TAG', '')}"
+    return _range(where, before, head, default if default != environ.get("CI_COMMIT_BRANCH") else None, tag)
 
 
-def _range(where: str, base: str | None, head: str | None, default_branch: str | None) -> CiRange | None:
+def _range(where: str, base: str | None, head: str | None, default_branch: str | None, ref: str = "") -> CiRange | None:
     """The range, once both ends look like commits; None where the branch was deleted."""
     if head is None or not _OID.fullmatch(head) or (base and not _OID.fullmatch(base)):
         raise ConfigError(
@@ -135,7 +139,8 @@ def _range(where: str, base: str | None, head: str | None, default_branch: str |
         )
     if not head.strip("0"):
         return None
-    return CiRange(where, head, base if base and base.strip("0") else None, default_branch)
+    tag = ref if ref.removeprefix("refs/tags/") not in {ref, ""} else None
+    return CiRange(where, head, base if base and base.strip("0") else None, default_branch, tag)
 
 
 def blob_link(environ: Mapping[str, str], commit: str, path: str) -> str:

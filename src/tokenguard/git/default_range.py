@@ -12,7 +12,7 @@ from tokenguard.config.ci import CiRange, PreCommitRange, ci_range
 from tokenguard.errors import RangeError
 from tokenguard.git.change_set import ChangeSet
 from tokenguard.git.changes import commits, push
-from tokenguard.git.revisions import commit_named, resolve, shallow_commits
+from tokenguard.git.revisions import commit_named, look_up, resolve, shallow_commits
 from tokenguard.git.runner import Git
 from tokenguard.model.lazy_dataclass import replace
 
@@ -31,13 +31,21 @@ def default_ranges(git: Git, environ: Mapping[str, str]) -> tuple[str, ...]:
     """
     job = ci_range(environ)
     if job is not None:
-        return ci_ranges(git, job)
+        return (*ci_ranges(git, job), *_annotated(git, job.tag))
     if _in_ci(environ):
         raise RangeError("no range: this CI job is about no push, pull or merge request", remedy=_GIVE_ONE)
     # Of cat-file, which looks names up elsewhere, a missing upstream is the end.
     if git.try_run("rev-parse", "--verify", "--quiet", "@{upstream}^{commit}")[0] == 0:
         return ("@{upstream}..HEAD",)
     raise RangeError("no range: the current branch has no upstream", remedy=_GIVE_ONE)
+
+
+def _annotated(git: Git, tag: str | None) -> tuple[str, ...]:
+    """The tag, where it is an object with a message."""
+    if tag is None or "\n" in tag:  # a name is a line
+        return ()
+    (found,) = look_up(git, [tag])
+    return (tag,) if found is not None and found.kind == "tag" else ()
 
 
 def _in_ci(environ: Mapping[str, str]) -> bool:
