@@ -320,7 +320,7 @@ def old_git(folder: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    "command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit"]
+    "command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit", "hook install"]
 )
 def test_git_is_missing(repository: RepositoryBuilder, tmp_path: Path, command: str) -> None:
     ended = run(*command.split(), cwd=repository.path, environ={"PATH": str(tmp_path)})
@@ -329,7 +329,7 @@ def test_git_is_missing(repository: RepositoryBuilder, tmp_path: Path, command: 
 
 
 @pytest.mark.parametrize(
-    "command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit"]
+    "command", ["scan git", "scan staged", "scan commits HEAD", "scan push", "hook run pre-commit", "hook install"]
 )
 def test_git_is_too_old(repository: RepositoryBuilder, tmp_path: Path, command: str) -> None:
     ended = run(*command.split(), cwd=repository.path, environ={"PATH": old_git(tmp_path / "old")})

@@ -32,6 +32,7 @@ from tokenguard.app.hook_state import (
 from tokenguard.errors import OperationError, UsageError
 from tokenguard.git.hooks_path import hooks_path
 from tokenguard.git.repository import Repository
+from tokenguard.git.runner import require_git
 
 
 class HookChange(enum.StrEnum):
@@ -91,8 +92,9 @@ def install_hooks(
         UsageError: an unknown name; a folder outside the repository without `force`; a hook manager whose hook cannot
             be kept; a foreign hook where an earlier one is kept already.
         OperationError: a file could not be written.
-        GitError: git is missing, or does not say where its hooks are.
+        GitError: git is missing or too old for what the hooks run, or does not say where its hooks are.
     """
+    require_git(os.environ if environ is None else environ)
     folder = hooks_path(repository, environ)
     _refuse_folder(folder, repository, force=force)
     before = tuple(examine_hook(folder, name) for name in known_hooks(names) or default_hooks(repository))
