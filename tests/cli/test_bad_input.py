@@ -236,6 +236,7 @@ def test_a_wrong_baseline_of_a_change(repository: RepositoryBuilder) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        ("scna files", "No such command 'scna'; did you mean scan? (see: tokenguard --help)"),
         ("scan nothing", "No such command 'nothing'. (see: tokenguard scan --help)"),
         ("scan files --zzz", "No such option '--zzz'. (see: tokenguard scan files --help)"),
         ("scan files --jobs many", "'many' is not a valid integer"),

@@ -44,6 +44,17 @@ class LazyGroup(click.Group):
         command = getattr(import_module(f"tokenguard.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click's, which knows no command of a lazy group that a slip of the hand could mean."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-") and not ctx.resilient_parsing:
+            from tokenguard.config.keys import nearest  # start-up time: most commands are there
+
+            raise click.UsageError(f"No such command {name!r}; {nearest(name, COMMANDS)}", ctx)
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of commands, without importing them."""
         del ctx
