@@ -365,6 +365,7 @@ def test_hooks_that_are_turned_off_are_refused(workspace: Workspace) -> None:
     workspace.git("config", "core.hooksPath", os.devnull)
     with pytest.raises(UsageError, match="git runs no hooks here"):
         install(workspace, force=True)
+    assert all("git runs no hooks here; unset core.hooksPath" in each.hint for each in status(workspace))
 
 
 # Other hook managers

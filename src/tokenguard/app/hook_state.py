@@ -25,6 +25,8 @@ HOOK_NAMES = ("pre-commit", "pre-push", "pre-receive")
 KEPT_SUFFIX = ".before-tokenguard"
 """What is added to the name of an earlier hook; the scripts look for it under this name."""
 
+NO_FOLDER_REMEDY = "unset core.hooksPath, or point it at a folder"
+
 _BEGINNING = b"#!/bin/sh\n# tokenguard hook: "
 """How our hooks begin; a mention further down makes no hook ours."""
 _READ_LIMIT = 65536
@@ -144,8 +146,15 @@ def hook_text(name: str, program: str) -> bytes:
     return shipped.replace(b"\nprogram=''\n", b"\nprogram=" + os.fsencode(shlex.quote(program)) + b"\n", 1)
 
 
+def turned_off(folder: Path) -> bool:
+    """Whether core.hooksPath names what is no folder, as /dev/null does."""
+    return os.path.lexists(folder) and not folder.is_dir()
+
+
 def _hint(path: Path, text: bytes, state: HookState, program: str) -> str:
     match state:
+        case HookState.MISSING if turned_off(path.parent):
+            return f"{path.parent} is no folder, so git runs no hooks here; {NO_FOLDER_REMEDY}"
         case HookState.MISSING | HookState.FOREIGN:
             manager = hook_manager(path.parent, text)
             return f"managed by {manager.name}: {manager.advice.format(hook=path.name)}" if manager else ""

@@ -21,6 +21,7 @@ from tokenguard.app.hook_managers import hook_manager
 from tokenguard.app.hook_state import (
     HOOK_NAMES,
     KEPT_SUFFIX,
+    NO_FOLDER_REMEDY,
     HookState,
     HookStatus,
     default_hooks,
@@ -28,6 +29,7 @@ from tokenguard.app.hook_state import (
     hook_text,
     known_hooks,
     read_hook,
+    turned_off,
 )
 from tokenguard.errors import OperationError, UsageError
 from tokenguard.git.hooks_path import hooks_path
@@ -132,10 +134,8 @@ def _own_folders(repository: Repository) -> tuple[Path, ...]:
 
 
 def _refuse_folder(folder: Path, repository: Repository, *, force: bool) -> None:
-    if os.path.lexists(folder) and not folder.is_dir():
-        raise UsageError(
-            f"{folder}: no folder, so git runs no hooks here", remedy="unset core.hooksPath, or point it at a folder"
-        )
+    if turned_off(folder):
+        raise UsageError(f"{folder}: no folder, so git runs no hooks here", remedy=NO_FOLDER_REMEDY)
     if not force and not any(folder.resolve().is_relative_to(own) for own in _own_folders(repository)):
         raise UsageError(
             f"{folder}: this hooks folder (core.hooksPath) lies outside the repository and serves others too",
