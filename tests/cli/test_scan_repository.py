@@ -9,6 +9,13 @@ import pytest
 import plant
 from cli.program import CLEAN, FOUND, INCOMPLETE, USAGE, assert_hidden, found, paths, run
 from git_repository import RepositoryBuilder
+from tokenguard.app.perform import perform
+from tokenguard.app.repository import scan_repository
+from tokenguard.app.sight import Sight
+from tokenguard.config.file import parse
+from tokenguard.config.settings import Settings
+from tokenguard.git import history
+from tokenguard.ruleset.assemble import load_builtin
 
 NOTHING = "0" * 40
 AS_JSON = ("--format", "json")
@@ -72,6 +79,88 @@ def test_git_goes_by_the_repositorys_own_configuration(repository: RepositoryBui
     repository.run("clone", "-q", "--bare", ".", "../bare.git")
     bare = run("scan", "git", "bare.git", *AS_JSON, cwd=repository.path.parent)
     assert (bare.code, len(bare.report["suppressed"])) == (CLEAN, 1)
+
+
+@pytest.mark.parametrize("lost", [True, False], ids=["lost", "reachable"])
+@pytest.mark.parametrize("by", ["configuration", "baseline"])
+def test_the_same_content_at_a_path_that_is_not_ignored(
+    repository: RepositoryBuilder, token: str, by: str, *, lost: bool
+) -> None:
+    repository.commit({"tests/a.env": token})
+    options: tuple[str, ...] = ()
+    if by == "configuration":
+        repository.commit({".tokenguard.yaml": "ignore:\n  - path: tests/**\n    reason: samples\n"})
+    else:
+        options = ("--baseline", str(repository.path.parent / "known"))
+        run("baseline", "create", "--by-path", "--reason", "samples", *options, cwd=repository.path)
+    assert run("scan", "git", *options, *AS_JSON, cwd=repository.path).code == CLEAN
+    repository.commit({"prod/a.env": token})
+    if lost:
+        repository.run("reset", "-q", "--hard", "HEAD^")
+    else:
+        repository.commit({"prod/a.env": None})
+    ended = run("scan", "git", *options, *AS_JSON, cwd=repository.path)
+    assert (ended.code, paths(ended.report)) == (FOUND, {"prod/a.env"})
+    assert {place["path"] for each in ended.report["suppressed"] for place in each["locations"]} == {"tests/a.env"}
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_long_history_is_walked_over_every_path_where_one_is_ignored(
+    repository: RepositoryBuilder, token: str, monkeypatch: pytest.MonkeyPatch, *, ignored: bool
+) -> None:
+    monkeypatch.setattr(history, "_SHORT", 0)
+    repository.commit({"tests/a.env": token})
+    repository.commit({"prod/a.env": token})
+    repository.commit({"prod/a.env": None, "tests/a.env": None})
+    text = "ignore:\n  - path: nothing/**\n    reason: samples\n" if ignored else ""
+    settings = Settings(ignore=parse(text.encode(), ".tokenguard.yaml").ignore)
+    where = str(repository.path)
+    report = perform(Sight({}), settings, load_builtin(), lambda session: scan_repository(session, where)).report
+    (finding,) = report.findings
+    assert len(finding.locations) == (2 if ignored else 1)
+
+
+def test_every_path_that_the_same_content_had(repository: RepositoryBuilder, token: str) -> None:
+    first = repository.commit({"one.env": token})
+    second = repository.commit({"copies/two.env": token})
+    third = repository.commit({"one.env": None, "three.env": token})
+    repository.commit({"three.env": None, "copies/two.env": None})
+    ended = run("scan", "git", *AS_JSON, cwd=repository.path)
+    places = ended.report["findings"][0]["locations"]
+    assert {(place["path"], place["commit"]) for place in places} == {
+        ("one.env", first),
+        ("copies/two.env", second),
+        ("three.env", third),
+    }
+
+
+def test_a_merge_that_puts_known_content_elsewhere(repository: RepositoryBuilder, token: str) -> None:
+    """As `git subtree add` does: no commit on either side has it there."""
+    trunk = repository.run("symbolic-ref", "--short", "HEAD")
+    repository.run("checkout", "-q", "-b", "library")
+    brought = repository.commit({"a.env": token})
+    repository.run("checkout", "-q", trunk)
+    repository.commit({"b.txt": "nothing\n"})
+    repository.run("merge", "-q", "--no-commit", "library")
+    repository.run("mv", "a.env", "vendored.env")
+    merge = repository.commit({})
+    ended = run("scan", "git", *AS_JSON, cwd=repository.path)
+    places = {(place["path"], place["commit"]) for place in ended.report["findings"][0]["locations"]}
+    assert {("a.env", brought), ("vendored.env", merge)} <= places
+
+
+def test_a_partial_clone_knows_where_findings_came_from(
+    repository: RepositoryBuilder, tmp_path: Path, token: str
+) -> None:
+    repository.run("config", "uploadpack.allowFilter", "true")
+    repository.commit({"a.env": "before\n"})
+    commit = repository.commit({"a.env": token})
+    url = repository.path.as_uri()
+    repository.run("clone", "-q", "--filter=blob:none", url, str(tmp_path / "partial"))
+    ended = run("scan", "git", *AS_JSON, cwd=tmp_path / "partial")
+    assert ended.code == INCOMPLETE
+    assert not any("came from" in each["what"] for each in ended.report["skipped"])
+    assert commit in {place["commit"] for place in ended.report["findings"][0]["locations"]}
 
 
 def test_a_missing_object_is_named_and_the_rest_reported(repository: RepositoryBuilder, token: str) -> None:

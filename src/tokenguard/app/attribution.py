@@ -32,14 +32,14 @@ def attribute(  # noqa: PLR0913 - the last two by name
     """Put what was found in objects into the collector; where the blobs came from, for the next scan.
 
     What is `remembered` of an earlier scan is asked again where a ref went away or was moved back since; its paths
-    are known then all the same.
+    are known then all the same. In a long history a blob gets one path, unless paths decide what counts.
     """
     history = History(git)
     paths = proof.paths(found.blobs)
-    before = [place for known in remembered.values() for place in known]
-    known = remembered if before and history.still_true(before) else {}
+    everywhere = bool(found.blobs) and (session.paths_decide() or _short(history))
+    known = {} if everywhere else _known(history, remembered)
     asked = {oid: _paths(oid, paths, remembered) for oid in found.blobs if oid not in known}
-    told = _told(session, prefix, lambda: history.introductions(asked) if asked else {})
+    told = _told(session, prefix, lambda: history.introductions(asked, everywhere=everywhere) if asked else {})
     introductions = {**known, **(told or {})}
     for oid, scanned in found.blobs.items():
         places = introductions.get(oid) or (_unintroduced(oid, paths, proof),)
@@ -59,6 +59,18 @@ def leave_unplaced(session: Session, found: Found, prefix: str) -> None:
         session.collector.add_matches(
             scanned.matches, lambda match: [replace(origin_location(match)[0], path=prefix + match.origin.path)]
         )
+
+
+def _short(history: History) -> bool:
+    try:
+        return history.is_short()
+    except GitError:  # broken: the questions that follow say so
+        return False
+
+
+def _known(history: History, remembered: Introductions) -> Introductions:
+    before = [place for places in remembered.values() for place in places]
+    return remembered if before and history.still_true(before) else {}
 
 
 def _paths(oid: str, paths: Mapping[str, str], remembered: Introductions) -> tuple[str, ...]:

@@ -72,6 +72,13 @@ def require_baselines(sight: Sight, settings: Settings) -> None:
         )
 
 
+def paths_decide(settings: Settings, sight: Sight) -> bool:
+    """Whether an entry of the configuration or of the baseline holds for some paths only."""
+    ignored = (entry.path is not None for entry in settings.ignore)
+    known = _baseline(settings, sight)
+    return any(ignored) or any(each.path is not None for each in (known.reasons if known else ()))
+
+
 def _baseline(settings: Settings, sight: Sight) -> Baseline | None:
     """The baseline as it counts: the user's, unless it lies in the repository whose change is scanned."""
     if settings.baseline is not None:

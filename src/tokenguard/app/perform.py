@@ -49,6 +49,7 @@ def perform(  # noqa: PLR0913 - two may be left out
         jobs=settings.jobs or _processors(),
         max_size=settings.max_size,
         respect_gitignore=settings.respect_gitignore,
+        paths_decide=lambda: _paths_decide(settings, sight),
         cache=kept,
         progress=progress or Silence(),
     )
@@ -69,6 +70,12 @@ def perform(  # noqa: PLR0913 - two may be left out
     from tokenguard.app.judge import judged  # start-up time: nothing is allowed where nothing is found
 
     return judged(collector, ruleset, sight, settings)
+
+
+def _paths_decide(settings: Settings, sight: Sight) -> bool:
+    from tokenguard.app.judge import paths_decide  # start-up time: asked of what is found in a history
+
+    return paths_decide(settings, sight)
 
 
 def _processors() -> int:

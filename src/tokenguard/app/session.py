@@ -45,6 +45,8 @@ class Session:
     max_size: int | None = None
     """Files larger than so many bytes are skipped, and the scan is incomplete."""
     respect_gitignore: bool = False
+    paths_decide: Callable[[], bool] = bool
+    """Whether something is ignored at some paths only: then every path of what is found has to be known."""
     cache: Path | None = None
     """Where what was read clean is remembered; None: nowhere."""
     progress: Progress = field(default_factory=Silence)

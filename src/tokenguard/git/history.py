@@ -1,13 +1,14 @@
 """Where blobs with findings came from: the commit that introduced each at its path, and whether a ref reaches it.
 
-All in one history walk, restricted to the paths in question; never run in hooks. What no ref reaches (dropped
+All in one history walk; never run in hooks. A walk over every path sees each of a blob's places, and costs about as
+much as reading all objects; one that is restricted to the paths in question is cheap. What no ref reaches (dropped
 stashes, amended commits, what only a reflog or an index holds) is looked for in a second step.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tokenguard.git.runner import Git
 from tokenguard.model.lazy_dataclass import dataclass, replace
@@ -15,6 +16,10 @@ from tokenguard.model.lazy_dataclass import dataclass, replace
 _HEADER = "--format=%x00%H%x00%an <%ae>%x00%aI%x00"
 _ARGUMENTS = 500
 """Paths or commits handed to one git."""
+_AT_ONCE = 2_000
+"""Commits whose changes are held in memory."""
+_SHORT = 10_000
+"""Commits in a history that is walked over every path in a second or two."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +49,47 @@ class History:
     def __init__(self, git: Git) -> None:
         self._git = git
 
-    def introductions(self, paths: Mapping[str, Collection[str]]) -> dict[str, tuple[Introduction, ...]]:
-        """For each blob the places it was introduced at; `paths` gives the paths it is known under (or none)."""
-        found = self._reachable(paths)
-        left = {blob for blob in paths if blob not in found}
-        if left:
-            found |= self._in_indexes(left)
-            found |= self._at_refs(left - found.keys())
-            found |= self._unreachable(left - found.keys())
+    def is_short(self) -> bool:
+        """Whether it costs little to ask for every place of a blob."""
+        counted = self._git.run("rev-list", "--count", f"--max-count={_SHORT + 1}", "--all")
+        return int(counted) <= _SHORT
+
+    def introductions(
+        self, paths: Mapping[str, Collection[str]], *, everywhere: bool = False
+    ) -> dict[str, tuple[Introduction, ...]]:
+        """For each blob the places it was introduced at; `paths` gives the paths it is known under (or none).
+
+        Only `everywhere` finds the places beside those paths.
+        """
+        found = self._reachable(self._anywhere(paths) if everywhere else self._at(paths))
+        for beside in (self._in_indexes, self._at_refs, self._unreachable):
+            left = set(paths) if everywhere else paths.keys() - found.keys()
+            for blob, places in beside(left).items() if left else ():
+                known = {place.path for place in found.get(blob, ())}
+                found.setdefault(blob, []).extend(place for place in places if place.path not in known)
         return {blob: tuple(sorted(places, key=lambda each: each.path)) for blob, places in found.items()}
 
-    def _reachable(self, paths: Mapping[str, Collection[str]]) -> dict[str, list[Introduction]]:
+    def _at(self, paths: Mapping[str, Collection[str]]) -> dict[str, list[Introduction]]:
         wanted = sorted({path for known in paths.values() for path in known})
         found: dict[str, list[Introduction]] = {}
         for start in range(0, len(wanted), _ARGUMENTS):
             part = [f":(literal,top){path}" for path in wanted[start : start + _ARGUMENTS]]
-            commits = self._git.run("rev-list", "--reverse", "--topo-order", "--full-history", "--all", "--", *part)
-            self._note(found, paths.keys(), commits, part)
+            self._note(found, paths.keys(), self._commits("--full-history", "--", *part), "--", *part)
+        return found
+
+    def _anywhere(self, blobs: Collection[str]) -> dict[str, list[Introduction]]:
+        # Not with --find-object: in a partial clone git then wants every blob that it compares.
+        commits = self._commits().splitlines(keepends=True) if blobs else []
+        found: dict[str, list[Introduction]] = {}
+        for start in range(0, len(commits), _AT_ONCE):
+            self._note(found, blobs, b"".join(commits[start : start + _AT_ONCE]))
+        return found
+
+    def _commits(self, *restriction: str) -> bytes:
+        """The ids of what refs reach, older ones first."""
+        return self._git.run("rev-list", "--reverse", "--topo-order", "--all", *restriction)
+
+    def _reachable(self, found: dict[str, list[Introduction]]) -> dict[str, list[Introduction]]:
         refs = self.refs_of({place.commit for places in found.values() for place in places if place.commit})
         return {
             blob: [replace(place, reachable=True, ref=refs.get(place.commit or "")) for place in places]
@@ -68,17 +97,20 @@ class History:
         }
 
     def _note(
-        self, found: dict[str, list[Introduction]], blobs: Collection[str], commits: bytes, paths: Iterable[str] = ()
+        self, found: dict[str, list[Introduction]], blobs: Collection[str], commits: bytes, *restriction: str
     ) -> None:
-        """Add the first commit, in the order given, that brings one of the blobs to a path."""
+        """Add the first commit, in the order given, that brings one of the blobs to a path.
+
+        Of a merge, what differs from all parents (-c): the rest came with the commit of a parent's side.
+        """
         if not commits:
             return
         output = self._git.run(
-            "diff-tree", "--stdin", "-r", "-m", "--root", "--raw", "-z", "--no-abbrev", "--no-renames",
-            "--encoding=UTF-8", _HEADER, "--", *paths, stdin=commits,
+            "diff-tree", "--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-abbrev", "--no-renames",
+            "--encoding=UTF-8", _HEADER, *restriction, stdin=commits,
         )  # fmt: skip
-        for place, blob in _raw_entries(output):
-            if blob in blobs and not any(known.path == place.path for known in found.get(blob, ())):
+        for place, blob in _raw_entries(output, frozenset(blobs)):
+            if not any(known.path == place.path for known in found.get(blob, ())):
                 found.setdefault(blob, []).append(place)
 
     def refs_of(self, commits: Collection[str]) -> dict[str, str]:
@@ -110,8 +142,6 @@ class History:
     def _at_refs(self, blobs: set[str]) -> dict[str, list[Introduction]]:
         """Blobs that a ref or a tag object names directly, or through a tree."""
         found: dict[str, list[Introduction]] = {}
-        if not blobs:
-            return found
         listing = self._git.run("for-each-ref", "--format=%(objecttype) %(*objecttype) %(refname)")
         for line in listing.splitlines():
             kind, peeled, ref = os.fsdecode(line).split(" ", 2)
@@ -126,8 +156,6 @@ class History:
     def _unreachable(self, blobs: set[str]) -> dict[str, list[Introduction]]:
         """Blobs that only commits hold which no ref reaches."""
         found: dict[str, list[Introduction]] = {}
-        if not blobs:
-            return found
         reached = set(self._git.run("rev-list", "--all").split())
         listing = self._git.run("cat-file", "--batch-all-objects", "--buffer", "--unordered", "--batch-check")
         lost = [line.split()[0] for line in listing.splitlines() if b" commit " in line]
@@ -161,18 +189,20 @@ class History:
         return code == 0 and not lost.strip()
 
 
-def _raw_entries(output: bytes) -> Iterator[tuple[Introduction, str]]:
-    """Each new side in the output of `diff-tree --raw -z` with our header, commit by commit."""
+def _raw_entries(output: bytes, blobs: frozenset[str]) -> Iterator[tuple[Introduction, str]]:
+    """Where a new side in the output of `diff-tree --raw -z` with our header is one of the blobs, commit by commit."""
     fields = iter(output.split(b"\0"))
     commit, author, date = "", "", ""
     for item in fields:
         field = item.lstrip(b"\n")
         if field.startswith(b":"):
-            blob, path = field.split(b" ")[3].decode(), next(fields, b"")
-            yield Introduction(os.fsdecode(path), commit, author, date), blob
+            # One old side for each parent, then the new one, then the status.
+            blob, path = field.split(b" ")[-2].decode(), next(fields, b"")
+            if blob in blobs:
+                yield Introduction(os.fsdecode(path), commit, author, utc(date)), blob
         elif len(field) in (40, 64):
             commit = field.decode()
-            author, date = _text(next(fields, b"")), utc(next(fields, b"").decode())
+            author, date = _text(next(fields, b"")), next(fields, b"").decode()
 
 
 def _text(value: bytes) -> str:
