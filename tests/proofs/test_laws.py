@@ -20,7 +20,7 @@ from git_repository import RepositoryBuilder
 from tokenguard.app.detector import Detector
 from tokenguard.app.pipeline import BlobScanner
 from tokenguard.app.specificity import Kept, most_specific, specificity
-from tokenguard.git.objects import Census, Shard, shards
+from tokenguard.git.objects import Census, group, shards
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git
 from tokenguard.git.sift import Sifter
@@ -414,7 +414,8 @@ def test_sifted_together_the_same_objects_are_found_as_alone(
 
     with Sifter(stocked.git, scratch.each_hit, take=take, capacity=capacity) as sifter:
         bounds = [0, *sorted({min(cut, len(lines)) for cut in cuts}), len(lines)]
-        sifter.sift((Shard(lines[first:end]) for first, end in itertools.pairwise(bounds)), count)
+        parts = (group(lines[first:end], Census()) for first, end in itertools.pairwise(bounds))
+        sifter.sift(itertools.chain.from_iterable(parts), count)
         outcome = sifter.outcome
     wanted = {oid for oid, content in stocked.contents.items() if scratch.any_hit(memoryview(content))}
     assert wanted <= set(outcome.all())

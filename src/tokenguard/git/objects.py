@@ -37,6 +37,8 @@ class Shard:
     """A run of objects in pack order: lines `<oid> <type> <size>`, just as `cat-file --batch` will head them."""
 
     lines: list[bytes] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+    """How many bytes git gives for each: the line, the content, a line feed."""
     size: int = 0
     """Bytes of their contents."""
 
@@ -101,13 +103,17 @@ def group(lines: Iterable[bytes], census: Census) -> Iterator[Shard]:
     """Lines of `cat-file --batch-check`, gathered into shards."""
     shard = Shard()
     for line in lines:
-        parts = line.split()
-        if len(parts) != 3 or not parts[2].isdigit():
-            census.missing.append(parts[0].decode())
+        # What is said once for each object of a history is said in few words: the time counts.
+        oid, _, about = line.partition(b" ")
+        kind, _, text = about.partition(b" ")
+        if not text[:-1].isdigit():
+            census.missing.append(oid.decode())
             continue
+        size = int(text)
         shard.lines.append(line)
-        shard.size += int(parts[2])
-        census.commits += parts[1] == b"commit"
+        shard.answers.append(len(line) + size + 1)
+        shard.size += size
+        census.commits += kind == b"commit"
         if shard.size >= SHARD_BYTES:
             yield _counted(shard, census)
             shard = Shard()

@@ -8,6 +8,8 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate, islice
+from operator import add, eq
 from typing import Self
 
 from tokenguard.errors import GitError
@@ -54,7 +56,7 @@ class Sifter:
 
     def sift(self, shards: Iterable[Shard], progress: Callable[[int], None]) -> None:
         """Search all objects of the shards; `progress` is told the bytes."""
-        loads = (load for shard in shards for load in self._loads(shard.lines))
+        loads = (load for shard in shards for load in self._loads(shard))
         for load, starts, data in self._answered(loads):
             progress(len(data))
             self._hits(load.lines, starts, data)
@@ -67,8 +69,8 @@ class Sifter:
             if self._tray.spilled:
                 self.outcome.alone.extend(map(_name, before.lines))
             asked = self._ask_next(loads) if self._tray.ended else None
-            starts = _starts(load.lines, data)
-            self._put_back(load.lines, len(starts) - 1)
+            starts = _starts(load, data)
+            self._put_back(load, len(starts) - 1)
             asked = asked or self._ask_next(loads)
             yield load, starts, data
             before = load
@@ -79,33 +81,31 @@ class Sifter:
             self._tray.ask(load.lines, load.size)
         return load
 
-    def _put_back(self, lines: Sequence[bytes], whole: int) -> None:
+    def _put_back(self, load: _Load, whole: int) -> None:
         """Keep what is left of a load in which git broke off: the object after the last whole one goes alone."""
-        if whole == len(lines):
+        if whole == len(load.lines):
             return
         self._barren = 0 if whole else self._barren + 1
         if self._barren > _BARREN:
             raise GitError("git broke off at one object after the other", remedy="run: git fsck")
-        self.outcome.alone.append(_name(lines[whole]))
-        rest = list(lines[whole + 1 :])
-        if rest:
-            self._rests.append(_Load(rest, sum(map(_answer_size, rest))))
+        self.outcome.alone.append(_name(load.lines[whole]))
+        rest = _Load(load.lines[whole + 1 :], load.answers[whole + 1 :])
+        if rest.lines:
+            self._rests.append(rest)
 
-    def _loads(self, lines: Sequence[bytes]) -> Iterator[_Load]:
+    def _loads(self, shard: Shard) -> Iterator[_Load]:
         """The objects in loads that fit the tray."""
-        load = _Load()
-        for line in lines:
-            size = _answer_size(line)
-            if size > self._capacity:
-                self.outcome.alone.append(_name(line))
-                continue
-            if load.size + size > self._capacity or len(load.lines) == OBJECTS:
-                yield load
-                load = _Load()
-            load.lines.append(line)
-            load.size += size
-        if load.lines:
-            yield load
+        ends = list(accumulate(shard.answers, initial=0))
+        first, count = 0, len(shard.lines)
+        while first < count:
+            most = min(first + OBJECTS, count)
+            last = bisect_right(ends, ends[first] + self._capacity, first, most + 1) - 1
+            if last == first:
+                self.outcome.alone.append(_name(shard.lines[first]))
+                last += 1
+            else:
+                yield _Load(shard.lines[first:last], shard.answers[first:last])
+            first = last
 
     def _hits(self, lines: Sequence[bytes], starts: array[int], data: memoryview) -> None:
         """Note the objects in which the search hits, each once."""
@@ -135,27 +135,25 @@ class Sifter:
 @dataclass(slots=True)
 class _Load:
     lines: list[bytes] = field(default_factory=list)
-    size: int = 0
-    """Bytes that the answer takes: headers, contents, line feeds."""
+    answers: list[int] = field(default_factory=list)
+    """As in a Shard."""
+
+    @property
+    def size(self) -> int:
+        """Bytes that the whole answer takes."""
+        return sum(self.answers)
 
 
-def _answer_size(line: bytes) -> int:
-    """Bytes that git's answer takes: header, content, line feed."""
-    return len(line) + int(line[line.rindex(b" ") :]) + 1
-
-
-def _starts(lines: Sequence[bytes], data: memoryview) -> array[int]:
+def _starts(load: _Load, data: memoryview) -> array[int]:
     """Where each object's header begins, and the end of the last whole one: one more than whole objects."""
-    starts = array("q", (0,))
-    at, filled = 0, len(data)
-    for header in lines:
-        begin = at + len(header)
-        following = begin + int(header[header.rindex(b" ") :]) + 1
-        if following > filled or data[at:begin] != header:
-            break
-        starts.append(following)
-        at = following
-    return starts
+    starts = array("q", accumulate(load.answers, initial=0))
+    whole = bisect_right(starts, len(data)) - 1
+    # Without a loop of our own: it would take longer than everything else that is done for an object without a hit.
+    headers = map(slice, starts, map(add, starts, map(len, load.lines)))
+    right = list(islice(map(eq, map(data.__getitem__, headers), load.lines), whole))
+    if not all(right):
+        whole = right.index(False)
+    return starts[: whole + 1]
 
 
 def _name(line: bytes) -> str:

@@ -70,7 +70,8 @@ class Tray:
         self._half ^= 1
         start = self._half * self._room
         self._view, self._size = self._all[start : start + self._room], size
-        request = b"".join([line[: line.index(b" ")] + b"\n" for line in lines]) + self._end + b"\n"
+        width = lines[0].index(b" ") if lines else 0  # of the ids of one repository
+        request = b"\n".join([*[line[:width] for line in lines], self._end, b""])
         if self._file is not None:
             # The descriptor, and so its offset, is the same as git's.
             os.lseek(self._file, start, os.SEEK_SET)
