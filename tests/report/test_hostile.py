@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tokenguard.model import Report
+from tokenguard.report import escape
 from tokenguard.report.csv_table import COLUMNS
-from tokenguard.report.escape import portable, shown, unsafe
+from tokenguard.report.escape import portable, shown
 from tokenguard.report.format import Options
 from tokenguard.report.markup import prose
 from tokenguard.report.place import _NAMES, _NO_FILES
@@ -77,7 +78,8 @@ def test_no_format_writes_an_unsafe_character(
     written = render(name, hostile_report(attack))
     written.encode()
     ends = "\r\n" if name == "csv" else "\n"
-    assert not unsafe().search(written.replace(ends, ""))
+    # The format for GitHub consists of commands: whether others get into it is the next test's matter.
+    assert not re.search(escape._UNSAFE, written.replace(ends, ""))
 
 
 @pytest.mark.parametrize("name", FORMATS)

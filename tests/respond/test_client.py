@@ -206,7 +206,8 @@ def test_more_targets_than_a_call_takes(client: Client, api: Api) -> None:
         targets[place] = Target(id=token_id)
     results = client.revoke(targets, reason="many")
     assert [result.target_index for result in results] == list(range(2101))
-    assert [result.target_index for result in results if result.outcome is Outcome.REVOKED] == [0, 1000, 2100]
+    # Not REVOKED each: a call that a slow machine answers too late is made again, and finds them dead.
+    assert [result.target_index for result in results if result.outcome.dead] == [0, 1000, 2100]
     assert client.revoke(()) == ()
     assert sum("/api/v1/revocations" in line for line in api.log) >= 3 or not api.log
 

@@ -144,9 +144,11 @@ def test_the_key_from_the_environment_and_its_rate(tmp_path: Path, monkeypatch: 
     settings = replace(UNLIMITED, rate_limits=True)
     policies = policies_with(_own(monkeypatch))
     with serving(tmp_path / "s.db", tmp_path, settings, policies) as api:
-        statuses = [_ask(api, "GET", TYPES).status_code for _ in range(620)]
-        assert (statuses[0], statuses[-1]) == (200, 429)
-        assert int(_ask(api, "GET", TYPES).headers["Retry-After"]) > 0
+        assert _ask(api, "GET", TYPES).status_code == 200
+        # Ten a second come back while it asks: a slow machine needs more than the six hundred of a minute.
+        answers = (_ask(api, "GET", TYPES) for _ in range(3000))
+        refused = next(answer for answer in answers if answer.status_code == 429)
+        assert int(refused.headers["Retry-After"]) > 0
 
 
 def test_a_family_of_which_people_decide_is_not_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
