@@ -142,6 +142,11 @@ class Collector:
             if allowance is not None
         }
 
+    @property
+    def found(self) -> bool:
+        """Whether there is any finding."""
+        return bool(self._seen)
+
     def findings(self) -> tuple[Finding, ...]:
         """Every secret with its places: the most severe first, then by rule and fingerprint."""
         found = [self._finding(seen) for seen in self._seen.values()]

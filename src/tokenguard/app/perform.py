@@ -65,7 +65,7 @@ def perform(  # noqa: PLR0913 - two may be left out
         collector.problem("internal", "the scan", f"internal error: {fault(error)}; please report this")
     finally:
         collector.close()
-    if not collector.findings():
+    if not collector.found:
         return Outcome(report_of(collector, ruleset, (), ()))
     from tokenguard.app.judge import judged  # start-up time: nothing is allowed where nothing is found
 

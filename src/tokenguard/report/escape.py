@@ -27,9 +27,15 @@ _NAMES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
 
 
 @cache
-def unsafe(also: str = "") -> re.Pattern[str]:
+def unsafe(also: str = "", *, commands: bool = True) -> re.Pattern[str]:
     """The first character of what may not be written as it is, or one of `also`. No clean commit needs it."""
-    return re.compile("|".join((_UNSAFE, _COMMAND, *([f"[{re.escape(also)}]"] if also else []))))
+    patterns = (_UNSAFE, *((_COMMAND,) if commands else ()), *((f"[{re.escape(also)}]",) if also else ()))
+    return re.compile("|".join(patterns))
+
+
+def unsafe_in(text: str) -> re.Pattern[str]:
+    """The same for a long text: commands are looked for only where there can be one, since that takes longer."""
+    return unsafe(commands="::" in text or "##" in text)
 
 
 def octets(text: str) -> bytes:
@@ -58,6 +64,11 @@ def shown(text: str, *, also: str = "", limit: int | None = None) -> str:
 def flowed(text: str) -> str:
     """Prose that may have several lines, such as a rule's description, as one safe line."""
     return shown(" ".join(text.split()))
+
+
+def may_be_quoted(encoded: str) -> bool:
+    """Whether `portable` may have something to do in what this JSON was made of."""
+    return '"\\"' in encoded or (not encoded.isascii() and _SURROGATE.search(encoded) is not None)
 
 
 def portable(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from tokenguard.report.escape import portable, unsafe
+from tokenguard.report.escape import may_be_quoted, portable, unsafe_in
 
 if TYPE_CHECKING:
     import re
@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 def encode(value: Any, *, indent: int | None = None) -> str:
     """`value` as JSON text: readable Unicode, with everything that is not UTF-8 quoted by `portable`."""
-    text = json.dumps(_portable(value), ensure_ascii=False, indent=indent)
-    return unsafe().sub(_escaped, text)
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if may_be_quoted(text):
+        text = json.dumps(_portable(value), ensure_ascii=False, indent=indent)
+    return unsafe_in(text).sub(_escaped, text)
 
 
 def _portable(value: Any) -> Any:
