@@ -25,8 +25,6 @@ _STATUS = {
 _PASSING = frozenset({"RATE_LIMITED", "UNAVAILABLE", "UNAUTHORIZED"})
 """Refusals that are not about the token: the same question may get an answer later, or from somebody else."""
 
-_RESPOND = "security.respond"
-
 _Numbered = tuple[int, Target, LeakPlace]
 
 
@@ -73,34 +71,7 @@ class StoreIssuer:
         for batch, place in _batches(_targets(suspects)):
             for (index, _, _), result in zip(batch, self._revoked(batch, place, reason, dry_run=dry_run), strict=True):
                 results[index] = replace(result, target_index=index)
-        missed = [index for index, result in enumerate(results) if result.outcome is Outcome.NOT_FOUND]
-        if missed and not self._sees_all():
-            self._hand_in(suspects, missed, results, dry_run=dry_run)
         return results
-
-    def _sees_all(self) -> bool:
-        """Whether a token that was not found is none of this store's: others' are hidden from most users."""
-        try:
-            me = self._service.whoami()
-        except TokenguardError:
-            return False
-        return _RESPOND in me.permissions and _RESPOND in me.scopes
-
-    def _hand_in(
-        self, suspects: Sequence[Suspect], missed: Sequence[int], results: list[TargetResult], *, dry_run: bool
-    ) -> None:
-        """Have somebody else's tokens killed: whoever holds one may, but is not told whether it was known."""
-        read = ((index, suspects[index].secret()) for index in missed)
-        held = [(index, value) for index, value in read if value is not None]
-        detail = "none of your own; with --yes it is handed in, and dead if it is anybody's"
-        try:
-            if held and not dry_run:
-                self._service.revoke_leaked([value for _, value in held])
-                detail = "none of your own; handed in, so that it is dead if it was anybody's"
-        except TokenguardError as error:
-            detail = f"none of your own, and not handed in: {error}"
-        for index, _ in held:
-            results[index] = replace(results[index], detail=detail)
 
     def _revoked(
         self, batch: Sequence[_Numbered], place: LeakPlace, reason: str, *, dry_run: bool
