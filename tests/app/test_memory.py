@@ -74,7 +74,9 @@ def test_a_second_scan_reads_only_what_is_new(tmp_path: Path) -> None:
     assert third.findings == first.findings
 
 
-def test_it_agrees_through_every_kind_of_change(tmp_path: Path) -> None:
+@pytest.mark.parametrize("short", [0, 10_000])
+def test_it_agrees_through_every_kind_of_change(short: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenguard.git.history._SHORT", short)
     repository, cache = _repository(tmp_path), tmp_path / "cache"
     steps = (
         lambda: None,

@@ -44,6 +44,18 @@ def test_everything_was_read(report: Report) -> None:
     assert report.state is State.COMPLETE
 
 
+def test_in_a_long_history_a_blob_has_one_of_its_places(
+    built: Built, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository, planted = built
+    monkeypatch.setattr("tokenguard.git.history._SHORT", 0)
+    long = scan_git(repository.path)
+    assert (planted.not_found(long), planted.unplanted(long), long.state) == ([], [], State.COMPLETE)
+    places = {finding.fingerprint: set(finding.locations) for finding in report.findings}
+    assert {finding.fingerprint for finding in long.findings} == places.keys()
+    assert [finding for finding in long.findings if not set(finding.locations) <= places[finding.fingerprint]] == []
+
+
 def test_published_samples_are_counted(report: Report) -> None:
     assert report.coverage.samples == len(torture.SAMPLES)
 

@@ -12,7 +12,7 @@ from tokenguard.app.session import Session
 from tokenguard.errors import GitError
 from tokenguard.git.history import History, Introduction
 from tokenguard.git.runner import Git
-from tokenguard.git.walk import Proof
+from tokenguard.git.walk import Listed, Proof
 from tokenguard.model import Location, Match
 from tokenguard.model.lazy_dataclass import replace
 
@@ -31,18 +31,20 @@ def attribute(  # noqa: PLR0913 - the last two by name
 ) -> Introductions:
     """Put what was found in objects into the collector; where the blobs came from, for the next scan.
 
-    What is `remembered` of an earlier scan is asked again where a ref went away or was moved back since; its paths
-    are known then all the same. In a long history a blob gets one path, unless paths decide what counts.
+    What is `remembered` of an earlier scan is asked again where a ref went away or was moved back since: of all the
+    history, as the walk passed by what it knew. In a long history a blob else gets one path, unless paths decide what
+    counts.
     """
-    history = History(git)
-    paths = proof.paths(found.blobs)
+    listed, history = proof.listed(found.blobs), History(git)
     everywhere = bool(found.blobs) and (session.paths_decide() or _short(history))
     known = {} if everywhere else _known(history, remembered)
-    asked = {oid: _paths(oid, paths, remembered) for oid in found.blobs if oid not in known}
-    told = _told(session, prefix, lambda: history.introductions(asked, everywhere=everywhere) if asked else {})
+    everywhere |= not known and not remembered.keys().isdisjoint(found.blobs)
+    asked = found.blobs.keys() - known.keys()
+    first = {oid: place for oid, place in listed.items() if oid in asked}
+    told = _told(session, prefix, lambda: history.introductions(asked, first, everywhere=everywhere) if asked else {})
     introductions = {**known, **(told or {})}
     for oid, scanned in found.blobs.items():
-        places = introductions.get(oid) or (_unintroduced(oid, paths, proof),)
+        places = introductions.get(oid) or (_unintroduced(oid, listed, proof),)
         session.collector.add_matches(scanned.matches, partial(_places, introductions=places, prefix=prefix))
         for skipped in scanned.skipped:
             session.collector.skip(f"{prefix}{places[0].path}{skipped.what} (object {oid})", skipped.why)
@@ -73,17 +75,10 @@ def _known(history: History, remembered: Introductions) -> Introductions:
     return remembered if before and history.still_true(before) else {}
 
 
-def _paths(oid: str, paths: Mapping[str, str], remembered: Introductions) -> tuple[str, ...]:
-    """Where to look for a blob in the history."""
-    if oid in paths:
-        return (paths[oid],)
-    return tuple(place.path for place in remembered.get(oid, ()))
-
-
-def _unintroduced(oid: str, paths: Mapping[str, str], proof: Proof) -> Introduction:
+def _unintroduced(oid: str, listed: Mapping[str, Listed], proof: Proof) -> Introduction:
     """What the walk alone knows of a blob; a walk that broke off does not know what it has not reached."""
-    if oid in paths:
-        return Introduction(paths[oid], reachable=True)
+    if oid in listed:
+        return Introduction(listed[oid].path or UNPLACED, reachable=True)
     return Introduction(UNREACHABLE, reachable=False) if proof.walked else Introduction(UNPLACED)
 
 

@@ -1,16 +1,18 @@
 """Where blobs with findings came from: the commit that introduced each at its path, and whether a ref reaches it.
 
-All in one history walk; never run in hooks. A walk over every path sees each of a blob's places, and costs about as
-much as reading all objects; one that is restricted to the paths in question is cheap. What no ref reaches (dropped
-stashes, amended commits, what only a reflog or an index holds) is looked for in a second step.
+Never run in hooks. A walk over every path sees each of a blob's places, and costs about as much as reading all objects.
+The proof of completeness comes upon each blob behind the commit that introduced it: one place, for nothing. What no ref
+reaches (dropped stashes, amended commits, what only a reflog or an index holds) is looked for in a second step.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import TypeVar
 
 from tokenguard.git.runner import Git
+from tokenguard.git.walk import Listed
 from tokenguard.model.lazy_dataclass import dataclass, replace
 
 _HEADER = "--format=%x00%H%x00%an <%ae>%x00%aI%x00"
@@ -35,6 +37,9 @@ class Introduction:
     ref: str | None = None
 
 
+_T = TypeVar("_T")
+
+
 @dataclass(frozen=True, slots=True)
 class Person:
     """Who wrote a commit, and when."""
@@ -55,39 +60,46 @@ class History:
         return int(counted) <= _SHORT
 
     def introductions(
-        self, paths: Mapping[str, Collection[str]], *, everywhere: bool = False
+        self, blobs: Collection[str], listed: Mapping[str, Listed], *, everywhere: bool = False
     ) -> dict[str, tuple[Introduction, ...]]:
-        """For each blob the places it was introduced at; `paths` gives the paths it is known under (or none).
+        """For each blob the places it was introduced at.
 
-        Only `everywhere` finds the places beside those paths.
+        Only `everywhere` finds more than one place in the history. Else it is the one where a walk from the roots of
+        the history came upon the blob; what is `listed` without a commit, or not at all, is not in what refs reach.
         """
-        found = self._reachable(self._anywhere(paths) if everywhere else self._at(paths))
+        found = {} if everywhere else self._introduced_where(listed)
+        in_history = blobs if everywhere else {blob for blob, place in listed.items() if place.commit is not None}
+        found |= self._anywhere(set(in_history) - found.keys())
+        found = self._reachable(found)
         for beside in (self._in_indexes, self._at_refs, self._unreachable):
-            left = set(paths) if everywhere else paths.keys() - found.keys()
+            left = set(blobs) if everywhere else set(blobs) - found.keys()
             for blob, places in beside(left).items() if left else ():
                 known = {place.path for place in found.get(blob, ())}
                 found.setdefault(blob, []).extend(place for place in places if place.path not in known)
         return {blob: tuple(sorted(places, key=lambda each: each.path)) for blob, places in found.items()}
 
-    def _at(self, paths: Mapping[str, Collection[str]]) -> dict[str, list[Introduction]]:
-        wanted = sorted({path for known in paths.values() for path in known})
+    def _introduced_where(self, listed: Mapping[str, Listed]) -> dict[str, list[Introduction]]:
+        """The places that `listed` gives, of those blobs which its commits bring there indeed."""
         found: dict[str, list[Introduction]] = {}
-        for start in range(0, len(wanted), _ARGUMENTS):
-            part = [f":(literal,top){path}" for path in wanted[start : start + _ARGUMENTS]]
-            self._note(found, paths.keys(), self._commits("--full-history", "--", *part), "--", *part)
+        for part in _parts([(blob, place) for blob, place in listed.items() if place.commit and place.path]):
+            noted: dict[str, list[Introduction]] = {}
+            commits = dict.fromkeys(f"{place.commit}\n" for _, place in part)
+            paths = dict.fromkeys(f":(literal,top){place.path}" for _, place in part)
+            self._note(noted, listed.keys(), "".join(commits).encode(), "--", *paths)
+            for blob, place in part:
+                told = [each for each in noted.get(blob, ()) if (each.path, each.commit) == (place.path, place.commit)]
+                if told:
+                    found[blob] = told
         return found
 
     def _anywhere(self, blobs: Collection[str]) -> dict[str, list[Introduction]]:
         # Not with --find-object: in a partial clone git then wants every blob that it compares.
-        commits = self._commits().splitlines(keepends=True) if blobs else []
+        oldest_first = ("rev-list", "--reverse", "--topo-order", "--all")
+        commits = self._git.run(*oldest_first).splitlines(keepends=True) if blobs else []
         found: dict[str, list[Introduction]] = {}
         for start in range(0, len(commits), _AT_ONCE):
             self._note(found, blobs, b"".join(commits[start : start + _AT_ONCE]))
         return found
-
-    def _commits(self, *restriction: str) -> bytes:
-        """The ids of what refs reach, older ones first."""
-        return self._git.run("rev-list", "--reverse", "--topo-order", "--all", *restriction)
 
     def _reachable(self, found: dict[str, list[Introduction]]) -> dict[str, list[Introduction]]:
         refs = self.refs_of({place.commit for places in found.values() for place in places if place.commit})
@@ -120,9 +132,7 @@ class History:
         names = {os.fsdecode(name) for name in self._git.run("for-each-ref", "--format=%(refname)").splitlines()}
         named: dict[str, str] = {}
         for preferred in (("--refs=refs/heads/*",), ()):
-            left = sorted(set(commits) - named.keys())
-            for start in range(0, len(left), _ARGUMENTS):
-                part = left[start : start + _ARGUMENTS]
+            for part in _parts(sorted(set(commits) - named.keys())):
                 output = self._git.run("name-rev", "--name-only", *preferred, *part)
                 pairs = zip(part, output.splitlines(), strict=False)
                 named |= {commit: ref for commit, name in pairs if (ref := _ref(os.fsdecode(name), names))}
@@ -187,6 +197,11 @@ class History:
         ids = "".join(f"{commit}\n" for commit in sorted({str(place.commit) for place in places})).encode()
         code, lost, _ = self._git.try_run("rev-list", "--max-count=1", "--stdin", "--not", "--all", stdin=ids)
         return code == 0 and not lost.strip()
+
+
+def _parts(arguments: Sequence[_T]) -> Iterator[Sequence[_T]]:
+    """As many as one git takes, at a time."""
+    return (arguments[start : start + _ARGUMENTS] for start in range(0, len(arguments), _ARGUMENTS))
 
 
 def _raw_entries(output: bytes, blobs: frozenset[str]) -> Iterator[tuple[Introduction, str]]:

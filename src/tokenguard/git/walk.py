@@ -1,7 +1,9 @@
 """The proof of completeness: what the history says should be there, and is not.
 
-An absent object is not listed, and git exits 0 without it. One `git rev-list --objects` over all refs, reflogs and
-indexes names every object that it misses (git-rev-list(1), --missing=print), and gives a path for each blob.
+An absent object is not listed, and git exits 0 without it. A `git rev-list --objects` over all refs, and one over what
+only reflogs and indexes hold, name every object that they miss (git-rev-list(1), --missing=print). The first goes
+through the history from its roots, and lists each object behind the first commit that holds it: so it tells as well
+where a blob came from. What a ref or an index names without a commit it lists behind any commit.
 """
 
 from __future__ import annotations
@@ -22,6 +24,18 @@ _READ = 1 << 20
 _REFLOG_ENTRY = re.compile(rb"^([0-9a-f]{40,64}) ([0-9a-f]{40,64}) ", re.MULTILINE)
 _NAMED = 1000
 """Missing objects that are named one by one; a partial clone can miss hundreds of thousands."""
+_HISTORY = ("--in-commit-order", "--topo-order", "--reverse", "--all")
+_BESIDE = ("--reflog", "--indexed-objects", "--not", "--all")
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Where the walk came upon a blob."""
+
+    path: str
+    """Empty where a ref names the blob itself."""
+    commit: str | None = None
+    """The commit that it is listed behind; None: it is listed beside the history that refs reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +47,69 @@ class Proof:
     """Ids of the objects that are missing."""
     walked: bool = True
     """The walk came to its end."""
-    _named: tuple[bytes, ...] = ()
+    _history: tuple[bytes, ...] = ()
+    _beside: tuple[bytes, ...] = ()
 
-    def paths(self, blobs: Collection[str]) -> dict[str, str]:
-        """A path for each of the blobs that the walk reached."""
+    def listed(self, blobs: Collection[str]) -> dict[str, Listed]:
+        """Where the walk came upon those of the blobs that it reached, in its order: from the roots of the history."""
         wanted = {blob.encode() for blob in blobs}
-        found = {}
-        for chunk in self._named:
+        found: dict[str, Listed] = {}
+        if not wanted:
+            return found
+        commit = b""
+        for chunk in self._history:
             for line in chunk.split(b"\n"):
-                oid, _, path = line.partition(b" ")
-                if oid in wanted and path:
-                    found[oid.decode()] = os.fsdecode(path)
+                oid, named, path = line.partition(b" ")
+                if not named and not line.startswith(b"?"):
+                    commit = oid
+                elif oid in wanted:
+                    found.setdefault(oid.decode(), Listed(os.fsdecode(path), commit.decode() or None))
+        for line in (line for chunk in self._beside for line in chunk.split(b"\n")):
+            oid, _, path = line.partition(b" ")
+            if oid in wanted:
+                found.setdefault(oid.decode(), Listed(os.fsdecode(path)))
         return found
+
+
+class _Listing:
+    """A running `git rev-list`: its lines, taken in large pieces, and the objects that it misses."""
+
+    def __init__(self, git: Git, known: tuple[str, ...], *what: str) -> None:
+        reads = ("--stdin",) if known else ()
+        self._process = git.start("rev-list", "--objects", "--missing=print", *what, *reads, stdin=bool(known))
+        if known:
+            self._process.stdin.write("".join(f"^{commit}\n" for commit in known).encode())
+            self._process.stdin.close()
+        self.chunks: list[bytes] = []
+        self.missing: list[str] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        """Whole lines, in large pieces: they are looked into only when there are findings."""
+        rest = b""
+        while chunk := self._chunk():
+            lines, feed, rest_of_line = (rest + chunk).rpartition(b"\n")
+            rest = rest_of_line
+            if not feed:
+                continue
+            self.chunks.append(lines)
+            if lines.startswith(b"?") or b"\n?" in lines:
+                self.missing += [line[1:].split()[0].decode() for line in lines.split(b"\n") if line.startswith(b"?")]
+
+    def _chunk(self) -> bytes:
+        with contextlib.suppress(ValueError):  # abandoned: the stream was closed meanwhile
+            return self._process.stdout.read(_READ)
+        return b""
+
+    def finish(self) -> tuple[int, str]:
+        """Wait for its end: the exit code and the last line that git said on standard error."""
+        self._reader.join()
+        return self._process.finish()
+
+    def abandon(self) -> None:
+        self._process.kill()
+        self._reader.join()
 
 
 class Walk:
@@ -53,31 +118,16 @@ class Walk:
     def __init__(self, git: Git, known: tuple[str, ...] = ()) -> None:
         """Start it. `known`: commits whose whole history was proved to be there before."""
         self._git = git
-        self._process = git.start(
-            "rev-list",
-            "--objects",
-            "--missing=print",
-            "--all",
-            "--reflog",
-            "--indexed-objects",
-            *(("--stdin",) if known else ()),
-            stdin=bool(known),
-        )
-        if known:
-            self._process.stdin.write("".join(f"^{commit}\n" for commit in known).encode())
-            self._process.stdin.close()
-        self._named: list[bytes] = []
-        self._missing: list[bytes] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
+        self._history = _Listing(git, known, *_HISTORY)
+        self._beside = _Listing(git, known, *_BESIDE)
 
     def proof(self, known_missing: tuple[str, ...] = ()) -> Proof:
         """Wait for the end of the walk; `known_missing` were missing in the history that was walked before."""
-        self._reader.join()
-        code, said = self._process.finish()
+        ended = (self._history.finish(), self._beside.finish())
+        code, said = next((end for end in ended if end[0] != 0), ended[0])
         repository = self._git.repository
         logs = read_reflogs(repository)
-        found = [line[1:].split()[0].decode() for line in self._missing]
+        found = [*self._history.missing, *self._beside.missing]
         if code != 0:
             found += self._checked()
         # The walk passes over what a reflog names and is not there, with a warning for those who watch.
@@ -89,7 +139,7 @@ class Walk:
             why = f"the history could not be walked to its end ({said or f'exit code {code}'}); run: git fsck"
             skipped.append(Skipped("history", why))
         skipped += (*logs.skipped, *shallow(repository), *faults(repository))
-        return Proof(tuple(skipped), missing, code == 0, tuple(self._named))
+        return Proof(tuple(skipped), missing, code == 0, tuple(self._history.chunks), tuple(self._beside.chunks))
 
     def _checked(self) -> list[str]:
         """What git's own check misses: a walk ends at the first commit that is not there, and does not name it."""
@@ -106,27 +156,10 @@ class Walk:
             return list(oids)
         return [answer.split()[0].decode() for answer in output.splitlines() if answer.endswith(b" missing")]
 
-    def _read(self) -> None:
-        """Take the output in large pieces, as whole lines: they are looked into only when there are findings."""
-        rest = b""
-        while chunk := self._chunk():
-            lines, feed, rest_of_line = (rest + chunk).rpartition(b"\n")
-            rest = rest_of_line
-            if not feed:
-                continue
-            self._named.append(lines)
-            if lines.startswith(b"?") or b"\n?" in lines:
-                self._missing += [line for line in lines.split(b"\n") if line.startswith(b"?")]
-
-    def _chunk(self) -> bytes:
-        with contextlib.suppress(ValueError):  # abandoned: the stream was closed meanwhile
-            return self._process.stdout.read(_READ)
-        return b""
-
     def abandon(self) -> None:
         """Stop walking: the scan failed elsewhere."""
-        self._process.kill()
-        self._reader.join()
+        self._history.abandon()
+        self._beside.abandon()
 
 
 def shallow(repository: Repository) -> tuple[Skipped, ...]:
