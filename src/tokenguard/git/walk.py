@@ -12,7 +12,8 @@ import contextlib
 import os
 import re
 import threading
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Iterable, Iterator
 
 from tokenguard.git.database import faults
 from tokenguard.git.repository import Repository
@@ -57,18 +58,21 @@ class Proof:
         if not wanted:
             return found
         commit = b""
-        for chunk in self._history:
-            for line in chunk.split(b"\n"):
-                oid, named, path = line.partition(b" ")
-                if not named and not line.startswith(b"?"):
-                    commit = oid
-                elif oid in wanted:
-                    found.setdefault(oid.decode(), Listed(os.fsdecode(path), commit.decode() or None))
-        for line in (line for chunk in self._beside for line in chunk.split(b"\n")):
+        for line in _lines(self._history):
+            oid, named, path = line.partition(b" ")
+            if not named and not line.startswith(b"?"):
+                commit = oid
+            elif oid in wanted:
+                found.setdefault(oid.decode(), Listed(os.fsdecode(path), commit.decode() or None))
+        for line in _lines(self._beside):
             oid, _, path = line.partition(b" ")
             if oid in wanted:
                 found.setdefault(oid.decode(), Listed(os.fsdecode(path)))
         return found
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    return (line for chunk in chunks for line in zlib.decompress(chunk).split(b"\n"))
 
 
 class _Listing:
@@ -81,19 +85,20 @@ class _Listing:
             self._process.stdin.write("".join(f"^{commit}\n" for commit in known).encode())
             self._process.stdin.close()
         self.chunks: list[bytes] = []
+        """Compressed."""
         self.missing: list[str] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
     def _read(self) -> None:
-        """Whole lines, in large pieces: they are looked into only when there are findings."""
+        """Whole lines, in large pieces: they are looked into only when there are findings, and take half the room."""
         rest = b""
         while chunk := self._chunk():
             lines, feed, rest_of_line = (rest + chunk).rpartition(b"\n")
             rest = rest_of_line
             if not feed:
                 continue
-            self.chunks.append(lines)
+            self.chunks.append(zlib.compress(lines, 1))
             if lines.startswith(b"?") or b"\n?" in lines:
                 self.missing += [line[1:].split()[0].decode() for line in lines.split(b"\n") if line.startswith(b"?")]
 
