@@ -26,6 +26,7 @@ from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Journal
 from tokenguard.respond.policy import Action, Policy
 from tokenguard.respond.revoke import Settled, preview, revoke
+from tokenguard.respond.store_issuer import StoreIssuer
 from tokenguard.respond.verify import verify
 
 if TYPE_CHECKING:
@@ -85,6 +86,11 @@ class Responder:
             id(issuer): IssuerChannel(issuer, rules, self._read_again) for issuer in issuers.by_rule.values()
         }
         self._store = None if issuers.store is None else ServiceChannel(issuers.store_name, issuers.store, self._tokens)
+        self._by_hand = {
+            id(issuer): ServiceChannel(issuer.name, issuer.service, self._tokens)
+            for issuer in issuers.by_rule.values()
+            if isinstance(issuer, StoreIssuer)
+        }
 
     def hand_over(self, intent: Intent, token: Secret) -> None:
         """Whoever asks for this intent has the token at hand: it need not be read anywhere."""
@@ -101,7 +107,11 @@ class Responder:
         if named and self._store is not None and intent.issuer == self._store.name:
             return self._store
         issuer = self._issuers.by_rule.get(intent.rule_id)
-        return None if issuer is None or issuer.name != intent.issuer else self._channels[id(issuer)]
+        if issuer is None or issuer.name != intent.issuer:
+            return None
+        # A store gets to see the value itself only where a person gave it: then it may be somebody else's.
+        by_hand = self._by_hand.get(id(issuer)) if intent.identity in self._tokens else None
+        return by_hand or self._channels[id(issuer)]
 
     def issuer_name(self, rule_id: str) -> str | None:
         """Who serves a rule; of what has none, the store. None: nobody."""

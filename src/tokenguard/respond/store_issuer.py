@@ -34,7 +34,7 @@ class StoreIssuer:
     needs_value = False
 
     def __init__(self, service: TokenService, name: str = "store") -> None:
-        self._service = service
+        self.service = service
         self.name = name
 
     def verify(self, suspects: Sequence[Suspect]) -> list[Status]:
@@ -78,7 +78,7 @@ class StoreIssuer:
     ) -> Sequence[TargetResult]:
         targets = [target for _, target, _ in batch]
         try:
-            return self._service.revoke(targets, reason=reason, leak=place, dry_run=dry_run)
+            return self.service.revoke(targets, reason=reason, leak=place, dry_run=dry_run)
         except RefusedError as error:
             outcome = Outcome.UNREACHABLE if error.code in _PASSING else Outcome.REFUSED
             why = str(error)
@@ -87,12 +87,12 @@ class StoreIssuer:
         return [TargetResult(index, outcome, detail=why) for index in range(len(batch))]
 
     def _listed(self, token_sha256: str) -> Status:
-        page = self._service.list_tokens(TokenFilter(everyone=True, token_sha256=token_sha256, limit=1))
+        page = self.service.list_tokens(TokenFilter(everyone=True, token_sha256=token_sha256, limit=1))
         return _STATUS[page.tokens[0].status] if page.tokens else Status.UNKNOWN
 
     def _introspected(self, token_sha256: str) -> Status:
         # Not active may be revoked, expired or never issued: it is not said which.
-        active = self._service.introspect(token_sha256=token_sha256).active
+        active = self.service.introspect(token_sha256=token_sha256).active
         return Status.ACTIVE if active else Status.UNKNOWN
 
 
