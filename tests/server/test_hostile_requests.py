@@ -232,13 +232,19 @@ def test_a_path_that_there_is_not_is_404(api: Api, path: str) -> None:
         ("GET", "/oauth/introspect", "POST"),
         ("DELETE", "/api/v1/roles", "GET, POST"),
         ("OPTIONS", "/api/v1/roles/x", "DELETE, PATCH"),
-        ("TRACE", "/healthz", "GET"),
+        ("TRACE", "/healthz", "GET, HEAD"),
     ],
 )
 def test_another_method_is_405_and_says_which(api: Api, method: str, path: str, allowed: str) -> None:
     answer = api.ask(method, path)
     _problem(answer, 405)
     assert answer.headers["Allow"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+def test_load_balancers_may_ask_for_the_head_alone(api: Api, path: str) -> None:
+    answer = api.ask("HEAD", path, token=None)
+    assert (answer.status_code, answer.content) == (200, b"")
 
 
 def _raw(api: Api, sent: bytes, *pieces: bytes) -> bytes:

@@ -188,7 +188,7 @@ def _methods(request: Request) -> set[str]:
     """Every method of the path; Starlette names those of its first route alone (RFC 9110, 15.5.6)."""
     found: set[str] = set()
     for route in request.app.routes:
-        for method in ("GET", "POST", "PATCH", "DELETE"):
+        for method in ("GET", "HEAD", "POST", "PATCH", "DELETE"):
             if route.matches({**request.scope, "method": method})[0] is Match.FULL:
                 found.add(method)
     return found

@@ -28,12 +28,14 @@ _FORWARDED = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 _PORT = re.compile(r":[0-9]*\Z")
 
 
+@router.head("/healthz", include_in_schema=False)  # load balancers ask so
 @router.get("/healthz", response_model=HealthAnswer)
 async def live() -> Response:
     """Say that the process answers. It does not ask the store: restarting helps no store."""
     return answer({"status": "ok"})
 
 
+@router.head("/readyz", include_in_schema=False)  # load balancers ask so
 @router.get("/readyz", response_model=HealthAnswer, responses=exactly(503))
 async def ready(request: Request) -> Response:
     """Say whether the store is reachable and of this program's version."""
