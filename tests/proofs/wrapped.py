@@ -31,6 +31,10 @@ def _base64(before: int) -> Callable[[bytes], bytes]:
     return lambda token: b"data: " + base64.b64encode(b"x" * before + token + b" and more") + b"\n"
 
 
+def _wide(form: Callable[[bytes], bytes], encoding: str) -> Callable[[bytes], bytes]:
+    return lambda token: form(token).decode().encode(encoding)
+
+
 def _wrapped(token: bytes) -> bytes:
     digits = base64.b64encode(b'{"server": "example.org", "key": "' + token + b'"}').decode()
     return "".join(f"        {line}\r\n" for line in textwrap.wrap(digits, 24)).encode()
@@ -116,6 +120,12 @@ FORMS: dict[str, Callable[[bytes], bytes]] = {
     "base64, URL-safe": lambda token: base64.urlsafe_b64encode(b"\xff\xfe?" + token + b"\xff\xfe"),
     "base64, wrapped and indented, CR LF": _wrapped,
     "base64, MIME": lambda token: base64.encodebytes(b"Subject: a token\r\n\r\nIt is " + token + b"\r\n"),
+    **{
+        f"base64 at {before} in UTF-16 {order}": _wide(_base64(before), f"utf-16-{order.lower()}")
+        for before in range(3)
+        for order in ("LE", "BE")
+    },
+    "wrapped base64 in UTF-16 with a mark": lambda token: b"\xff\xfe" + _wrapped(token).decode().encode("utf-16-le"),
     "base64 of UTF-16": lambda token: base64.b64encode(("$t = '" + token.decode() + "'").encode("utf-16-le")),
     # Escapes.
     "percent, all": lambda token: b"q=" + _percent(token) + b"&r=1\n",

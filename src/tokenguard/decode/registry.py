@@ -16,17 +16,17 @@ from tokenguard.decode.wrapping import Container, TextWrapping, Trigger
 from tokenguard.decode.xz import XZ
 from tokenguard.decode.zip import Zip
 
-_BASE64 = Base64()
-TEXT: tuple[TextWrapping, ...] = (_BASE64, Hex(), Percent(), Escape(), Utf16())
+_BASE64, _UTF16 = Base64(), Utf16()
+TEXT: tuple[TextWrapping, ...] = (_BASE64, Hex(), Percent(), Escape(), _UTF16)
 CONTAINERS: tuple[Container, ...] = (GZIP, BZIP2, XZ, Zip(), Tar())
 
 
 def prefix_triggers(prefix: bytes) -> dict[Trigger, TextWrapping]:
     """What to search for so that `prefix` is found however it is wrapped, and who unwraps a hit of it.
 
-    Besides each wrapping by itself: base64 of base64, and base64 of UTF-16 (what PowerShell takes as
-    -EncodedCommand). Other wrappings in each other are found only layer by layer, where the outer one
-    happens to be unwrapped. Nothing for a prefix that is shorter than four bytes or not ASCII.
+    Besides each wrapping by itself: base64 of base64, base64 of UTF-16 (what PowerShell takes as -EncodedCommand), and
+    UTF-16 of base64 (what it writes into files). Other wrappings in each other are found only layer by layer, where the
+    outer one happens to be unwrapped. Nothing for a prefix that is shorter than four bytes or not ASCII.
     """
     if not prefix.isascii():
         return {}
@@ -38,6 +38,9 @@ def prefix_triggers(prefix: bytes) -> dict[Trigger, TextWrapping]:
     for literal in twofold:
         for trigger in _BASE64.triggers(literal):
             found.setdefault(trigger, _BASE64)
+    for trigger in _BASE64.triggers(prefix):
+        for wide in _UTF16.triggers(trigger.literal):
+            found.setdefault(wide, _UTF16)
     return found
 
 
