@@ -7,11 +7,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from cli.program import COMMAND
+from cli.program import CLEAN, COMMAND, FOUND
 from git_repository import RepositoryBuilder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 HEAVY = frozenset(
     [
@@ -89,8 +93,12 @@ UNFOUND = frozenset(
 """Parts that a small commit without findings does not come to."""
 
 
-def imported(*arguments: str, cwd: Path) -> set[str]:
-    """The modules that a run of the installed program imports."""
+UNALLOWED = frozenset(("tokenguard.app.allow", "tokenguard.app.baseline", "tokenguard.app.judge"))
+"""Parts for repositories that say what does not count."""
+
+
+def imported(*arguments: str, cwd: Path, code: int = CLEAN) -> set[str]:
+    """The modules that a run of the installed program, which ends with `code`, imports."""
     started = [sys.executable, "-X", "importtime", *(COMMAND if len(COMMAND) == 1 else COMMAND[1:])]
     done = subprocess.run(
         [*started, *arguments],
@@ -101,7 +109,7 @@ def imported(*arguments: str, cwd: Path) -> set[str]:
         # What measures the coverage of this run is imported too.
         env={name: value for name, value in os.environ.items() if not name.startswith("COV")},
     )
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == code, done.stderr
     return {match[1] for match in re.finditer(r"^import time: +\d+ \| +\d+ \| +(\S+)$", done.stderr, re.MULTILINE)}
 
 
@@ -122,6 +130,13 @@ def test_a_hook_on_a_commit_of_one_file(repository: RepositoryBuilder) -> None:
     modules = imported("hook", "run", "pre-commit", cwd=repository.path)
     assert "tokenguard.scan.engine" in modules
     assert forbidden(modules, HEAVY | UNREAD | UNFOUND) == set()
+
+
+def test_a_hook_on_a_commit_of_a_token(repository: RepositoryBuilder, fresh_token: Callable[[str], str]) -> None:
+    repository.add({"a": fresh_token("keebai-api-key")})
+    modules = imported("hook", "run", "pre-commit", cwd=repository.path, code=FOUND)
+    assert "tokenguard.report.place" in modules
+    assert forbidden(modules, HEAVY | UNREAD | UNALLOWED | {"hashlib", "_hashlib"}) == set()
 
 
 def test_a_scan_that_somebody_elses_hook_runs(repository: RepositoryBuilder, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import itertools
@@ -127,6 +128,40 @@ def test_a_blob_scanned_whole_and_in_windows_is_the_same(
     parts = BlobScanner(detector, SMALL + extra).scan(Blob(ORIGIN, lambda: Trickle(data, steps)))
     assert sorted(map(repr, parts.matches)) == sorted(map(repr, whole.matches))
     assert (parts.skipped, parts.size) == (whole.skipped, len(data))
+
+
+@settings(max_examples=60)
+@given(plan=_PLANS)
+def test_with_the_sieve_alone_the_same_is_found(
+    compiled: Detector, sieve_alone: Detector, plan: list[tuple[int, int, int, int]]
+) -> None:
+    data = _long_blob(plan) + gzip.compress(_token(plan[0][3]))
+    blob = Blob.of(ORIGIN, data)
+    assert BlobScanner(sieve_alone, SMALL).scan(blob) == BlobScanner(compiled, SMALL).scan(blob)
+    assert not sieve_alone.engine.compiled("tokens")
+    assert not sieve_alone.engine.compiled("encoded")
+
+
+def test_where_the_sieve_hits_too_often_the_rest_is_compiled() -> None:
+    scratch = (engine := Detector(load_builtin()).engine).scratch()
+    view = memoryview(b"kbai_pk_" * 1000)
+    assert len(scratch.literal_hits(view, 20)) <= 20
+    assert not scratch.rule_hits(view, 20)  # no token among them
+    assert engine.compiled("tokens")
+    assert engine.compiled("encoded")
+
+
+@pytest.fixture(scope="module")
+def sieve_alone() -> Detector:
+    return Detector(load_builtin())
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Detector:
+    made = Detector(load_builtin())
+    assert made.engine.tokens is not None
+    assert made.engine.encoded is not None
+    return made
 
 
 @pytest.fixture(scope="module")

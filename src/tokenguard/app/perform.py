@@ -14,7 +14,7 @@ from tokenguard.app.detector import Detector
 from tokenguard.app.outcome import Outcome, report_of
 from tokenguard.app.session import Progress, Session, Silence
 from tokenguard.app.sight import Sight, parsed
-from tokenguard.config.settings import Settings
+from tokenguard.config.settings import FileSettings, Settings
 from tokenguard.errors import OperationError, TokenguardError, fault
 from tokenguard.model import RuleSet
 
@@ -65,11 +65,17 @@ def perform(  # noqa: PLR0913 - two may be left out
         collector.problem("internal", "the scan", f"internal error: {fault(error)}; please report this")
     finally:
         collector.close()
-    if not collector.found:
-        return Outcome(report_of(collector, ruleset, (), ()))
-    from tokenguard.app.judge import judged  # start-up time: nothing is allowed where nothing is found
+    if not collector.found or not _anything_allowed(collector, settings, sight):
+        return Outcome(report_of(collector, ruleset, collector.findings(), ()))
+    from tokenguard.app.judge import judged  # start-up time: most repositories allow nothing
 
     return judged(collector, ruleset, sight, settings)
+
+
+def _anything_allowed(collector: Collector, settings: Settings, sight: Sight) -> bool:
+    """Whether an inline allowance, an entry, a baseline or what a change proposes could cover a finding."""
+    said = settings.ignore or settings.baseline is not None or settings.repository_baseline is not None
+    return bool(said or collector.inline() or parsed(sight.proposed) != FileSettings())
 
 
 def _paths_decide(settings: Settings, sight: Sight) -> bool:

@@ -25,6 +25,8 @@ USAGE = 2
 INCOMPLETE = 3
 INTERRUPTED = 130
 
+_AWAITED = (["hook", "run"], ["scan", "staged"])
+"""What a commit waits for."""
 _RULES = "--rules"
 _SHORTEST_TOKEN = 40
 """No argument below so many characters is looked at for a token."""
@@ -33,7 +35,12 @@ _SHORTEST_TOKEN = 40
 def main() -> None:
     """Run the command line and exit."""
     _no_core_dump()
-    sys.exit(_run(sys.argv[1:]))
+    arguments = sys.argv[1:]
+    code = _run(arguments)
+    if arguments[:2] in _AWAITED:
+        # Everything is written and closed. To take the interpreter apart in an orderly way would only be waited for.
+        os._exit(code)
+    sys.exit(code)
 
 
 def _run(arguments: Sequence[str]) -> int:

@@ -51,7 +51,7 @@ class Secret:
 
     def sha256(self) -> str:
         """SHA-256 of the whole value, hex."""
-        from hashlib import sha256  # start-up time: a clean commit holds no secret
+        from tokenguard.model.digest import sha256  # start-up time: a clean commit holds no secret
 
         return sha256(self._value).hexdigest()
 
@@ -66,13 +66,11 @@ class Secret:
 
         Secrets of fewer than 100 random bits (or of unknown strength) pass through scrypt first.
         """
-        import hashlib
-
         if random_bits is not None and random_bits >= _EXACT_HASH_BITS:
-            inner = hashlib.sha256(self._value).digest()
-        else:
-            inner = hashlib.scrypt(self._value, salt=_FINGERPRINT_DOMAIN, **_SCRYPT)
-        return _named(rule_id, inner)
+            return fingerprint_of_hash(rule_id, self.sha256())
+        from hashlib import scrypt  # start-up time: no rule that is built in needs it
+
+        return _named(rule_id, scrypt(self._value, salt=_FINGERPRINT_DOMAIN, **_SCRYPT))
 
 
 def fingerprint_of_hash(rule_id: str, token_sha256: str) -> str:
@@ -81,6 +79,6 @@ def fingerprint_of_hash(rule_id: str, token_sha256: str) -> str:
 
 
 def _named(rule_id: str, inner: bytes) -> str:
-    from hashlib import sha256
+    from tokenguard.model.digest import sha256
 
     return sha256(b"\0".join((_FINGERPRINT_DOMAIN, rule_id.encode(), inner))).hexdigest()[:32]

@@ -24,6 +24,8 @@ from tokenguard.model import Rule, RuleSet
 from tokenguard.model.lazy_dataclass import dataclass, replace
 from tokenguard.scan.store import load_database, save_database
 
+_SMALL = 1 << 16
+"""Bytes that are sooner searched with the sieve once more than patterns are compiled for: a file of a commit."""
 _COMPILED_IN_MEMORY = 16
 """Rule sets up to this size compile in milliseconds; larger ones are worth keeping on disk."""
 
@@ -51,10 +53,11 @@ class Engine:
     def __init__(self, ruleset: RuleSet, literals: Sequence[Literal], cache: Path | None = None) -> None:
         self.ruleset = ruleset
         self.literals = tuple(literals)
-        prefixes = (Literal(rule.literal_prefix.encode()) for rule in ruleset.rules if rule.token is not None)
+        prefixes = dict.fromkeys(rule.literal_prefix for rule in ruleset.rules if rule.token is not None)
         # One hit is enough of one object; a stretch that the sieve searches holds many.
         each = (replace(literal, once=False) for literal in self.literals)
-        self.sieve = _literals_database((*each, *dict.fromkeys(prefixes)))
+        self.sieve = _literals_database((*each, *(Literal(prefix.encode()) for prefix in prefixes)))
+        self._prefixes = tuple(prefixes)
         self.described = any(rule.token for rule in ruleset.rules)
         plain = {number: rule for number, rule in enumerate(ruleset.rules) if rule.token is None}
         # Compiled at once: a pattern that somebody wrote may not compile, and that is said before any scan.
@@ -69,6 +72,19 @@ class Engine:
     def encoded(self) -> hyperscan.Database:
         """Encoded forms and magics."""
         return _literals_database(self.literals)
+
+    @cached_property
+    def begun(self) -> Mapping[int, tuple[int, ...]]:
+        """By the number that a prefix has in the sieve: the rules whose tokens begin with it."""
+        numbered = [(number, rule) for number, rule in enumerate(self.ruleset.rules) if rule.token is not None]
+        return {
+            index: tuple(number for number, rule in numbered if rule.literal_prefix == prefix)
+            for index, prefix in enumerate(self._prefixes, len(self.literals))
+        }
+
+    def compiled(self, name: str) -> bool:
+        """Whether `tokens` or `encoded` was needed yet."""
+        return name in self.__dict__
 
     def scratch(self) -> Scratch:
         """Working memory for one thread."""
@@ -103,7 +119,7 @@ class Scratch:
 
     def rule_hits(self, view: memoryview, limit: int) -> list[Hit]:
         """Hits of rules in order of their end; stops after `limit` or soon after."""
-        hits = self._tokens.all(view, limit) if self._engine.described else []
+        hits = self._token_hits(view, limit) if self._engine.described else []
         if self._plain is None:
             return hits
         others = self._plain.all(view, limit)
@@ -113,7 +129,32 @@ class Scratch:
 
     def literal_hits(self, view: memoryview, limit: int) -> list[Hit]:
         """Hits of literals in order of their end; stops after `limit`."""
-        return self._encoded.all(view, limit)
+        seen = self._seen("encoded", view, limit)
+        if seen is None:
+            return self._encoded.all(view, limit)
+        literals, told = self._engine.literals, set[int]()
+        hits = []
+        for hit in seen:
+            if hit.index < len(literals) and hit.index not in told:
+                hits.append(hit)
+                if literals[hit.index].once:
+                    told.add(hit.index)
+        return hits
+
+    def _token_hits(self, view: memoryview, limit: int) -> list[Hit]:
+        """Hits of the tokens' patterns; or where tokens begin, which stage 2 makes the same matches of."""
+        seen = self._seen("tokens", view, limit)
+        if seen is None:
+            return self._tokens.all(view, limit)
+        begun = self._engine.begun
+        return [Hit(number, hit.end) for hit in seen for number in begun.get(hit.index, ())]
+
+    def _seen(self, needed: str, view: memoryview, limit: int) -> list[Hit] | None:
+        """All hits of the sieve, where these spare compiling what else is needed."""
+        if len(view) > _SMALL or self._engine.compiled(needed):
+            return None
+        hits = self._sieve.all(view, limit)
+        return hits if len(hits) < limit else None
 
 
 def _end(hit: Hit) -> int:

@@ -16,9 +16,9 @@ class Fingerprints:
 
     def of(self, rule: Rule, secret: Secret) -> str:
         """The fingerprint of a secret under a rule."""
-        from hashlib import blake2b  # start-up time: a clean commit holds no secret
+        from tokenguard.model.digest import sha256  # start-up time: a clean commit holds no secret
 
-        name = rule.id, blake2b(secret.reveal(), key=self._key).digest()
+        name = rule.id, sha256(self._key + secret.reveal()).digest()
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = secret.fingerprint(rule.id, rule.random_bits)
