@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from git_repository import RepositoryBuilder
+from tokenguard.app.perform import perform
+from tokenguard.app.repository import scan_repository
+from tokenguard.app.sight import Sight
+from tokenguard.config.settings import Settings
 from tokenguard.git.history import History, Introduction
 from tokenguard.git.repository import locate
 from tokenguard.git.runner import Git
 from tokenguard.git.walk import Walk
+from tokenguard.ruleset.assemble import load_builtin
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tokenguard.git.walk import Proof
@@ -104,3 +110,24 @@ def test_any_file_name(name: str, tmp_path: Path) -> None:
     commit = repository.commit({name: "wanted\n"})
     short, _ = told(tmp_path)
     assert [(each.path, each.commit) for each in short[repository.oid(f"HEAD:{name}")]] == [(name, commit)]
+
+
+@pytest.mark.parametrize(("every_place", "paths"), [(False, ["a"]), (True, ["a", "b/c"])])
+def test_who_decides_by_paths_sees_all_of_a_long_history(
+    every_place: bool,  # noqa: FBT001 - a parameter
+    paths: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fresh_token: Callable[[str], str],
+) -> None:
+    monkeypatch.setattr("tokenguard.git.history._SHORT", 0)
+    repository = RepositoryBuilder(tmp_path)
+    leak = fresh_token("keebai-api-key")
+    repository.commit({"a": leak})
+    repository.commit({"b/c": leak})
+    repository.commit({"a": None, "b/c": None})
+    done = perform(
+        *(Sight({}), Settings(cache=False), load_builtin(), lambda session: scan_repository(session, str(tmp_path))),
+        every_place=every_place,
+    )
+    assert [place.path for finding in done.report.findings for place in finding.locations] == paths

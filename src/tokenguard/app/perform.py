@@ -21,7 +21,7 @@ from tokenguard.model import RuleSet
 Scan = Callable[[Session], None]
 
 
-def perform(  # noqa: PLR0913 - two may be left out
+def perform(  # noqa: PLR0913 - three may be left out
     sight: Sight,
     settings: Settings,
     ruleset: RuleSet,
@@ -29,8 +29,11 @@ def perform(  # noqa: PLR0913 - two may be left out
     *,
     cache: Path | None = None,
     progress: Progress | None = None,
+    every_place: bool = False,
 ) -> Outcome:
     """Run `scan` and judge what it collected. `cache` is used where the settings say so.
+
+    `every_place`: whoever gets the outcome decides by its paths, so that none may be left out of a long history.
 
     Raises:
         ConfigError: a baseline is wrong; nothing was scanned.
@@ -49,7 +52,7 @@ def perform(  # noqa: PLR0913 - two may be left out
         jobs=settings.jobs or _processors(),
         max_size=settings.max_size,
         respect_gitignore=settings.respect_gitignore,
-        paths_decide=lambda: _paths_decide(settings, sight),
+        paths_decide=lambda: every_place or _paths_decide(settings, sight),
         cache=kept,
         progress=progress or Silence(),
     )

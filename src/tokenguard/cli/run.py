@@ -76,7 +76,15 @@ def run_scan(run: Run, options: ScanOptions) -> int:
 def _performed(run: Run, options: ScanOptions, settings: Settings, ruleset: RuleSet) -> Outcome:
     progress, close = shown_progress(wanted=options.progress)
     try:
-        return perform(run.sight, settings, ruleset, interruptible(run.scan), cache=cache_folder(), progress=progress)
+        return perform(
+            run.sight,
+            settings,
+            ruleset,
+            interruptible(run.scan),
+            cache=cache_folder(),
+            progress=progress,
+            every_place=options.policy is not None,
+        )
     finally:
         close()
 
