@@ -22,6 +22,7 @@ from tokenguard.model.report import Report, Revocation
 from tokenguard.model.revocation import Outcome
 from tokenguard.model.rule import RuleSet
 from tokenguard.respond.channel import Channel, IssuerChannel, ServiceChannel
+from tokenguard.respond.handed_over import HandedOver
 from tokenguard.respond.intent import Intent
 from tokenguard.respond.journal import FILE, Journal
 from tokenguard.respond.policy import Action, Policy
@@ -87,7 +88,7 @@ class Responder:
         }
         self._store = None if issuers.store is None else ServiceChannel(issuers.store_name, issuers.store, self._tokens)
         self._by_hand = {
-            id(issuer): ServiceChannel(issuer.name, issuer.service, self._tokens)
+            id(issuer): HandedOver(self._channels[id(issuer)], issuer.service, self._tokens)
             for issuer in issuers.by_rule.values()
             if isinstance(issuer, StoreIssuer)
         }
@@ -109,8 +110,7 @@ class Responder:
         issuer = self._issuers.by_rule.get(intent.rule_id)
         if issuer is None or issuer.name != intent.issuer:
             return None
-        # A store gets to see the value itself only where a person gave it: then it may be somebody else's.
-        by_hand = self._by_hand.get(id(issuer)) if intent.identity in self._tokens else None
+        by_hand = self._by_hand.get(id(issuer)) if intent.handed_over else None
         return by_hand or self._channels[id(issuer)]
 
     def issuer_name(self, rule_id: str) -> str | None:

@@ -111,8 +111,9 @@ class Planner:
             token_sha256=token.token_sha256(bits),
             fingerprint=token.fingerprint("" if rule is None else rule.id, bits),
         )
-        self._responder.hand_over(plan.intents[0], token)
-        return plan
+        intent = replace(plan.intents[0], handed_over=True)
+        self._responder.hand_over(intent, token)
+        return replace(plan, intents=(intent,))
 
     def _one(  # noqa: PLR0913 - what may be known of a token, each by its name
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -18,9 +18,6 @@ from tokenguard.respond.issuer import Issuer, Suspect
 
 NEEDS_TOKEN = "pending: needs the token"  # noqa: S105 - a message
 """What is said where an issuer wants the value and its location no longer holds it."""
-
-_ALIVE = frozenset({Outcome.REFUSED, Outcome.REVOKED})
-"""What a dry run says of a token that lives."""
 
 ReadAgain = Callable[[Intent], Secret | None]
 """Gives the value of an intent's token from where it was found; None: it is not there any more."""
@@ -74,7 +71,12 @@ class IssuerChannel:
     def _suspect(self, look: _Look) -> Suspect:
         intent = look.intent
         return Suspect(
-            self.rules[intent.rule_id], intent.fingerprint, intent.prefix, intent.token_sha256, look, _place(intent)
+            self.rules[intent.rule_id],
+            intent.fingerprint,
+            intent.prefix,
+            intent.token_sha256,
+            look,
+            _seen(intent.seen) or _place(intent),
         )
 
 
@@ -143,28 +145,7 @@ class ServiceChannel:
             )
             for (index, _), answer in zip(sent, answers, strict=True):
                 results[index] = replace(answer, target_index=index)
-        theirs = [
-            (index, target.token)
-            for index, target in sent
-            if target.token is not None and results[index].outcome is Outcome.REFUSED
-        ]
-        for result in self._handed_in(theirs, dry_run=dry_run) if theirs else ():
-            results[result.target_index] = result
         return results
-
-    def _handed_in(self, theirs: Sequence[tuple[int, Secret]], *, dry_run: bool) -> Iterator[TargetResult]:
-        """Somebody else's tokens, which live: whoever holds a whole one may have it killed (docs/api.md)."""
-        refused: set[int] = set()
-        if not dry_run:
-            self.service.revoke_leaked([token for _, token in theirs])
-            # It is not said what became of them: a token that is dead is refused no more, but not found.
-            still = self.service.revoke([Target(token=token) for _, token in theirs], dry_run=True)
-            refused = {index for (index, _), answer in zip(theirs, still, strict=True) if answer.outcome in _ALIVE}
-        for index, _ in theirs:
-            if index in refused:
-                yield TargetResult(index, Outcome.REFUSED, detail="somebody else's: handed in as leaked, and it lives")
-            else:
-                yield TargetResult(index, Outcome.REVOKED, detail="somebody else's: handed in as leaked")
 
     def _target(self, intent: Intent) -> Target | None:
         if intent.token_id:

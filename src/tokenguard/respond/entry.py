@@ -62,7 +62,8 @@ _LOCATION = attrgetter("source", "path", "line", "column", "end_line", "end_colu
 def _place(intent: Intent) -> str:
     """Where to read the token again, or where somebody saw it, as JSON."""
     locations = list(map(_LOCATION, spread(intent.locations, _PLACES)))
-    return _encoded({"root": intent.root, "locations": locations, "seen": intent.seen})
+    handed_over = {"handed_over": True} if intent.handed_over else {}
+    return _encoded({"root": intent.root, "locations": locations, "seen": intent.seen} | handed_over)
 
 
 def _location(saved: Sequence[Any]) -> Location:
@@ -81,10 +82,10 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
     try:
         where = json.loads(place)
         locations = tuple(map(_location, where["locations"]))
-        root, seen = str(where["root"]), str(where.get("seen", ""))
+        root, seen, handed_over = str(where["root"]), str(where.get("seen", "")), where.get("handed_over") is True
     except (ValueError, KeyError, TypeError, RecursionError):
         # Somebody changed the file: the token can still be asked for by its hash.
-        locations, root, seen = (), "", ""
+        locations, root, seen, handed_over = (), "", "", False
     intent = Intent(
         issuer,
         rule_id,
@@ -97,5 +98,6 @@ def entry_of(row: tuple[Any, ...]) -> Entry:
         reason,
         all_matching=bool(matching),
         seen=seen,
+        handed_over=handed_over,
     )
     return Entry(number, intent, moment_of(asked_at), note)

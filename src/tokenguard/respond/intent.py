@@ -28,6 +28,8 @@ class Intent:
     """Every token with the prefix is meant."""
     seen: str = ""
     """Where a person saw it, in their words or as a URL."""
+    handed_over: bool = False
+    """A person gave the token itself."""
 
     @property
     def identity(self) -> str:

@@ -22,7 +22,7 @@ _STATUS = {
     TokenStatus.REVOKED: Status.REVOKED,
     TokenStatus.EXPIRED: Status.EXPIRED,
 }
-_PASSING = frozenset({"RATE_LIMITED", "UNAVAILABLE", "UNAUTHORIZED"})
+PASSING = frozenset({"RATE_LIMITED", "UNAVAILABLE", "UNAUTHORIZED"})
 """Refusals that are not about the token: the same question may get an answer later, or from somebody else."""
 
 _Numbered = tuple[int, Target, LeakPlace]
@@ -44,7 +44,7 @@ class StoreIssuer:
             for index, status in self._statuses(suspects):
                 statuses[index] = status
         except RefusedError as error:
-            return statuses if error.code in _PASSING else [Status.UNKNOWN] * len(suspects)
+            return statuses if error.code in PASSING else [Status.UNKNOWN] * len(suspects)
         except TokenguardError:
             pass  # the rest stays unverified
         return statuses
@@ -58,7 +58,7 @@ class StoreIssuer:
             try:
                 status = ask(token_sha256)
             except RefusedError as error:
-                if error.code in _PASSING:
+                if error.code in PASSING:
                     raise
                 ask = self._introspected
                 status = ask(token_sha256)
@@ -80,7 +80,7 @@ class StoreIssuer:
         try:
             return self.service.revoke(targets, reason=reason, leak=place, dry_run=dry_run)
         except RefusedError as error:
-            outcome = Outcome.UNREACHABLE if error.code in _PASSING else Outcome.REFUSED
+            outcome = Outcome.UNREACHABLE if error.code in PASSING else Outcome.REFUSED
             why = str(error)
         except TokenguardError as error:
             outcome, why = Outcome.UNREACHABLE, str(error)
