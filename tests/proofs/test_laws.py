@@ -151,6 +151,15 @@ def test_where_the_sieve_hits_too_often_the_rest_is_compiled() -> None:
     assert engine.compiled("encoded")
 
 
+def test_many_small_blobs_that_hit_are_not_searched_with_the_sieve_for_ever() -> None:
+    detector = Detector(load_builtin())
+    scanner = BlobScanner(detector, SMALL)
+    for _ in range(20):
+        assert not scanner.scan(Blob.of(ORIGIN, b"kbai_pk_ is a prefix\n" * 100)).matches
+    assert detector.engine.compiled("tokens")
+    assert detector.engine.compiled("encoded")
+
+
 @pytest.fixture(scope="module")
 def sieve_alone() -> Detector:
     return Detector(load_builtin())

@@ -26,6 +26,8 @@ from tokenguard.scan.store import load_database, save_database
 
 _SMALL = 1 << 16
 """Bytes that are sooner searched with the sieve once more than patterns are compiled for: a file of a commit."""
+_SPARED = 1000
+"""Hits of the sieve, by which a thread sees that this is more than a commit: then compiling is worth it."""
 _COMPILED_IN_MEMORY = 16
 """Rule sets up to this size compile in milliseconds; larger ones are worth keeping on disk."""
 
@@ -98,6 +100,7 @@ class Scratch:
         self._engine = engine
         self._sieve = _Scan(engine.sieve)
         self._plain = _Scan(engine.plain) if engine.plain is not None else None
+        self._used = 0
 
     @cached_property
     def _tokens(self) -> _Scan:
@@ -151,9 +154,10 @@ class Scratch:
 
     def _seen(self, needed: str, view: memoryview, limit: int) -> list[Hit] | None:
         """All hits of the sieve, where these spare compiling what else is needed."""
-        if len(view) > _SMALL or self._engine.compiled(needed):
+        if len(view) > _SMALL or self._used > _SPARED or self._engine.compiled(needed):
             return None
         hits = self._sieve.all(view, limit)
+        self._used += len(hits)
         return hits if len(hits) < limit else None
 
 
