@@ -16,8 +16,9 @@ from tokenguard.app.perform import perform
 from tokenguard.app.repository import scan_repository
 from tokenguard.app.sight import Sight
 from tokenguard.config.settings import Settings
+from tokenguard.git.history import History
 from tokenguard.git.repository import locate
-from tokenguard.model import Coverage
+from tokenguard.model import Coverage, State
 from tokenguard.ruleset.assemble import load_builtin, select
 
 if TYPE_CHECKING:
@@ -95,6 +96,32 @@ def test_it_agrees_through_every_kind_of_change(short: int, tmp_path: Path, monk
     for step in steps:
         step()
         _agrees(repository.path, cache)
+
+
+def test_what_holds_is_not_looked_for_in_a_long_history_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tokenguard.git.history._SHORT", 0)
+    repository, cache = _repository(tmp_path), tmp_path / "cache"
+    _leak(repository, "lost.env")
+    repository.run("reset", "-q", "--hard", "HEAD~1")
+    repository.add({"staged.env": f"key={plant.token('binboi-live-token')}\n"})
+    first = _scan(repository.path, cache)
+    asked: list[int] = []
+    monkeypatch.setattr(History, "_anywhere", lambda _, blobs: {} if not blobs else asked.append(len(blobs)))
+    _leak(repository, "new.env")
+    second = _agrees(repository.path, cache)
+    assert asked == []
+    assert len(second.findings) == len(first.findings) + 1
+
+
+def test_a_ref_to_what_is_not_there_costs_nothing_that_is(tmp_path: Path) -> None:
+    repository, cache = _repository(tmp_path), tmp_path / "cache"
+    before = _scan(repository.path, cache)
+    _leak(repository, "new.env")
+    (repository.path / ".git" / "refs" / "heads" / "bad").write_text("1234567890" * 4 + "\n")
+    for _ in range(4):  # git dies while it is still being told what is known
+        report = _scan(repository.path, cache)
+        assert (report.state, report.errors) == (State.INCOMPLETE, ())
+        assert len(report.findings) == len(before.findings) + 1
 
 
 def test_what_is_missing_is_told_every_time(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tokenguard.git.walk import Proof
+    from tokenguard.model import Finding
 
 
 def asked(path: Path) -> tuple[Proof, History, list[str]]:
@@ -38,6 +39,15 @@ def told(path: Path) -> tuple[dict[str, tuple[Introduction, ...]], dict[str, tup
     assert proof.skipped == ()
     listed = proof.listed(blobs)
     return history.introductions(blobs, listed), history.introductions(blobs, listed, everywhere=True)
+
+
+def scanned(path: Path, *, every_place: bool = False) -> tuple[Finding, ...]:
+    """What `scan git` finds."""
+    settings, rules = Settings(cache=False), load_builtin()
+    done = perform(
+        Sight({}), settings, rules, lambda session: scan_repository(session, str(path)), every_place=every_place
+    )
+    return done.report.findings
 
 
 def wander(repository: RepositoryBuilder, chance: random.Random) -> None:
@@ -112,6 +122,19 @@ def test_any_file_name(name: str, tmp_path: Path) -> None:
     assert [(each.path, each.commit) for each in short[repository.oid(f"HEAD:{name}")]] == [(name, commit)]
 
 
+def test_of_a_broken_history_it_is_not_said_that_refs_reach_a_blob(
+    tmp_path: Path, fresh_token: Callable[[str], str]
+) -> None:
+    repository = RepositoryBuilder(tmp_path)
+    root = repository.commit({"a": "1\n"})
+    repository.commit({"b": "2\n"})
+    repository.commit({"lost.env": fresh_token("keebai-api-key")})
+    repository.run("reset", "-q", "--hard", "HEAD~1")
+    (tmp_path / ".git" / "objects" / root[:2] / root[2:]).unlink()
+    ((place,),) = [finding.locations for finding in scanned(tmp_path)]
+    assert (place.path, place.reachable) == ("lost.env", None)
+
+
 @pytest.mark.parametrize(("every_place", "paths"), [(False, ["a"]), (True, ["a", "b/c"])])
 def test_who_decides_by_paths_sees_all_of_a_long_history(
     every_place: bool,  # noqa: FBT001 - a parameter
@@ -126,8 +149,5 @@ def test_who_decides_by_paths_sees_all_of_a_long_history(
     repository.commit({"a": leak})
     repository.commit({"b/c": leak})
     repository.commit({"a": None, "b/c": None})
-    done = perform(
-        *(Sight({}), Settings(cache=False), load_builtin(), lambda session: scan_repository(session, str(tmp_path))),
-        every_place=every_place,
-    )
-    assert [place.path for finding in done.report.findings for place in finding.locations] == paths
+    found = scanned(tmp_path, every_place=every_place)
+    assert [place.path for finding in found for place in finding.locations] == paths

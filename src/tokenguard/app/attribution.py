@@ -31,16 +31,15 @@ def attribute(  # noqa: PLR0913 - the last two by name
 ) -> Introductions:
     """Put what was found in objects into the collector; where the blobs came from, for the next scan.
 
-    What is `remembered` of an earlier scan is asked again where a ref went away or was moved back since: of all the
-    history, as the walk passed by what it knew. In a long history a blob else gets one path, unless paths decide what
-    counts.
+    In a long history a blob has one place, unless paths decide what counts. What is `remembered` of an earlier scan is
+    told again as long as it holds; a blob whose commit no ref reaches any more is looked for in all the history.
     """
     listed, history = proof.listed(found.blobs), History(git)
     everywhere = bool(found.blobs) and (session.paths_decide() or _short(history))
-    known = {} if everywhere else _known(history, remembered)
-    everywhere |= not known and not remembered.keys().isdisjoint(found.blobs)
+    known = {} if everywhere else _known(history, remembered, listed)
     asked = found.blobs.keys() - known.keys()
     first = {oid: place for oid, place in listed.items() if oid in asked}
+    everywhere |= any(place.reachable and place.commit for oid in asked for place in remembered.get(oid, ()))
     told = _told(session, prefix, lambda: history.introductions(asked, first, everywhere=everywhere) if asked else {})
     introductions = {**known, **(told or {})}
     for oid, scanned in found.blobs.items():
@@ -70,15 +69,18 @@ def _short(history: History) -> bool:
         return False
 
 
-def _known(history: History, remembered: Introductions) -> Introductions:
-    before = [place for places in remembered.values() for place in places]
-    return remembered if before and history.still_true(before) else {}
+def _known(history: History, remembered: Introductions, listed: Mapping[str, Listed]) -> Introductions:
+    try:
+        return history.holding(remembered, listed) if remembered else {}
+    except GitError:  # broken: likewise
+        return {}
 
 
 def _unintroduced(oid: str, listed: Mapping[str, Listed], proof: Proof) -> Introduction:
     """What the walk alone knows of a blob; a walk that broke off does not know what it has not reached."""
     if oid in listed:
-        return Introduction(listed[oid].path or UNPLACED, reachable=True)
+        reachable = True if listed[oid].commit is not None else None
+        return Introduction(listed[oid].path or UNPLACED, reachable=reachable)
     return Introduction(UNREACHABLE, reachable=False) if proof.walked else Introduction(UNPLACED)
 
 

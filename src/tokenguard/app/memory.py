@@ -19,7 +19,7 @@ from tokenguard.git.history import Introduction
 from tokenguard.git.inventory import Inventory
 from tokenguard.git.repository import Repository
 
-_VERSION = 2
+_VERSION = 3
 _MOST_LOOSE = 100_000
 """A database with more loose objects is due for `git gc`; remembering them would cost more than it saves."""
 
@@ -36,6 +36,8 @@ class Memory:
     """Objects with findings, published samples or something unread in them."""
     tips: tuple[str, ...] = ()
     """Commits behind which everything was proved to be there, but for `missing`."""
+    ref_tips: tuple[str, ...] = ()
+    """Those of them that refs point at, and not only reflogs."""
     missing: tuple[str, ...] = ()
     introductions: dict[str, tuple[Introduction, ...]] = field(default_factory=dict)
     """Where objects with findings came from, by their ids."""
@@ -62,6 +64,7 @@ def recall(folder: Path | None, repository: Repository, digest: str) -> Memory:
             objects=int(kept["objects"]),
             again=tuple(kept["again"]),
             tips=tuple(kept["tips"]),
+            ref_tips=tuple(kept["ref_tips"]),
             missing=tuple(kept["missing"]),
             introductions={
                 oid: tuple(Introduction(**place) for place in places) for oid, places in kept["introductions"].items()

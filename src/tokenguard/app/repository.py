@@ -68,7 +68,7 @@ def _scan_database(session: Session, repository: Repository, prefix: str) -> Non
     memory = recall(session.cache, repository, digest) if inventory is not None else Memory()
     if inventory is None or not memory.holds(inventory):
         memory = Memory()
-    walk, found = Walk(git, memory.tips), Found(SOURCE)
+    walk, found = Walk(git, memory.tips, memory.ref_tips), Found(SOURCE)
     try:
         scan_objects(session, git, found, memory, inventory)
         proof = walk.proof(memory.missing)
@@ -127,12 +127,14 @@ def _new_objects(git: Git, memory: Memory, inventory: Inventory) -> Iterator[byt
 
 
 def _learned(git: Git, inventory: Inventory, found: Found, proof: Proof, introductions: Introductions) -> Memory:
+    history = History(git)
     return Memory(
         packs=inventory.packs,
         loose=inventory.loose,
         objects=found.total,
         again=found.oids,
-        tips=History(git).tips(),
+        tips=history.tips(reflogs=True),
+        ref_tips=history.tips(),
         missing=proof.missing,
         introductions=dict(introductions),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import TypeVar
 
 from tokenguard.git.runner import Git
 from tokenguard.git.walk import Listed
@@ -17,7 +16,7 @@ from tokenguard.model.lazy_dataclass import dataclass, replace
 
 _HEADER = "--format=%x00%H%x00%an <%ae>%x00%aI%x00"
 _ARGUMENTS = 500
-"""Paths or commits handed to one git."""
+"""Commits handed to one git."""
 _AT_ONCE = 2_000
 """Commits whose changes are held in memory."""
 _SHORT = 10_000
@@ -35,9 +34,6 @@ class Introduction:
     """Author date, RFC 3339 in UTC."""
     reachable: bool | None = None
     ref: str | None = None
-
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,23 +75,22 @@ class History:
         return {blob: tuple(sorted(places, key=lambda each: each.path)) for blob, places in found.items()}
 
     def _introduced_where(self, listed: Mapping[str, Listed]) -> dict[str, list[Introduction]]:
-        """The places that `listed` gives, of those blobs which its commits bring there indeed."""
-        found: dict[str, list[Introduction]] = {}
-        for part in _parts([(blob, place) for blob, place in listed.items() if place.commit and place.path]):
-            noted: dict[str, list[Introduction]] = {}
-            commits = dict.fromkeys(f"{place.commit}\n" for _, place in part)
-            paths = dict.fromkeys(f":(literal,top){place.path}" for _, place in part)
-            self._note(noted, listed.keys(), "".join(commits).encode(), "--", *paths)
-            for blob, place in part:
-                told = [each for each in noted.get(blob, ()) if (each.path, each.commit) == (place.path, place.commit)]
-                if told:
-                    found[blob] = told
-        return found
+        """Where each blob's commit, the one that it is listed behind, brings it; nothing where it does not."""
+        commits = [f"{place.commit}\n".encode() for place in listed.values() if place.commit is not None]
+        found = self._brought(listed.keys(), list(dict.fromkeys(commits)))
+        return {
+            blob: own
+            for blob, places in found.items()
+            if (own := [place for place in places if place.commit == listed[blob].commit])
+        }
 
     def _anywhere(self, blobs: Collection[str]) -> dict[str, list[Introduction]]:
         # Not with --find-object: in a partial clone git then wants every blob that it compares.
         oldest_first = ("rev-list", "--reverse", "--topo-order", "--all")
         commits = self._git.run(*oldest_first).splitlines(keepends=True) if blobs else []
+        return self._brought(blobs, commits)
+
+    def _brought(self, blobs: Collection[str], commits: Sequence[bytes]) -> dict[str, list[Introduction]]:
         found: dict[str, list[Introduction]] = {}
         for start in range(0, len(commits), _AT_ONCE):
             self._note(found, blobs, b"".join(commits[start : start + _AT_ONCE]))
@@ -108,9 +103,7 @@ class History:
             for blob, places in found.items()
         }
 
-    def _note(
-        self, found: dict[str, list[Introduction]], blobs: Collection[str], commits: bytes, *restriction: str
-    ) -> None:
+    def _note(self, found: dict[str, list[Introduction]], blobs: Collection[str], commits: bytes) -> None:
         """Add the first commit, in the order given, that brings one of the blobs to a path.
 
         Of a merge, what differs from all parents (-c): the rest came with the commit of a parent's side.
@@ -119,7 +112,7 @@ class History:
             return
         output = self._git.run(
             "diff-tree", "--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-abbrev", "--no-renames",
-            "--encoding=UTF-8", _HEADER, *restriction, stdin=commits,
+            "--encoding=UTF-8", _HEADER, stdin=commits,
         )  # fmt: skip
         for place, blob in _raw_entries(output, frozenset(blobs)):
             if not any(known.path == place.path for known in found.get(blob, ())):
@@ -132,7 +125,9 @@ class History:
         names = {os.fsdecode(name) for name in self._git.run("for-each-ref", "--format=%(refname)").splitlines()}
         named: dict[str, str] = {}
         for preferred in (("--refs=refs/heads/*",), ()):
-            for part in _parts(sorted(set(commits) - named.keys())):
+            left = sorted(set(commits) - named.keys())
+            for start in range(0, len(left), _ARGUMENTS):
+                part = left[start : start + _ARGUMENTS]
                 output = self._git.run("name-rev", "--name-only", *preferred, *part)
                 pairs = zip(part, output.splitlines(), strict=False)
                 named |= {commit: ref for commit, name in pairs if (ref := _ref(os.fsdecode(name), names))}
@@ -185,23 +180,31 @@ class History:
         heads = zip(fields[1::4], fields[2::4], fields[3::4], strict=False)
         return {oid.decode(): Person(_text(author), utc(date.decode())) for oid, author, date in heads}
 
-    def tips(self) -> tuple[str, ...]:
-        """The commits that refs and reflogs point at: everything that a walk over the history starts from."""
-        return tuple(self._git.run("rev-list", "--no-walk=unsorted", "--all", "--reflog").decode().split())
+    def tips(self, *, reflogs: bool = False) -> tuple[str, ...]:
+        """The commits that refs point at, or reflogs too: everything that a walk over the history starts from."""
+        beside = ("--reflog",) if reflogs else ()
+        return tuple(self._git.run("rev-list", "--no-walk=unsorted", "--all", *beside).decode().split())
 
-    def still_true(self, places: Collection[Introduction]) -> bool:
-        """Whether what was said of these places holds still: each commit is reached by some ref, each ref is there."""
+    def holding(
+        self, remembered: Mapping[str, tuple[Introduction, ...]], listed: Mapping[str, Listed]
+    ) -> dict[str, tuple[Introduction, ...]]:
+        """What still holds of places that were told before; `listed`: what the walk came upon since.
+
+        What refs reached they still reach, by the same ref; what they did not reach is not in what they reach since.
+        """
         refs = {os.fsdecode(name) for name in self._git.run("for-each-ref", "--format=%(refname)").splitlines()}
-        if any(not place.reachable or place.commit is None or place.ref not in refs for place in places):
-            return False
-        ids = "".join(f"{commit}\n" for commit in sorted({str(place.commit) for place in places})).encode()
-        code, lost, _ = self._git.try_run("rev-list", "--max-count=1", "--stdin", "--not", "--all", stdin=ids)
-        return code == 0 and not lost.strip()
+        places = [each for of_blob in remembered.values() for each in of_blob]
+        commits = {each.commit for each in places if each.reachable and each.commit}
+        ids = "".join(f"{commit}\n" for commit in sorted(commits)).encode()
+        code, output, _ = self._git.try_run("rev-list", "--stdin", "--not", "--all", stdin=ids) if ids else (0, b"", "")
+        lost = set(output.decode().split()) if code == 0 else commits
 
+        def holds(blob: str, place: Introduction) -> bool:
+            if place.reachable is False:
+                return blob not in listed
+            return place.commit is not None and place.commit not in lost and place.ref in refs
 
-def _parts(arguments: Sequence[_T]) -> Iterator[Sequence[_T]]:
-    """As many as one git takes, at a time."""
-    return (arguments[start : start + _ARGUMENTS] for start in range(0, len(arguments), _ARGUMENTS))
+        return {blob: places for blob, places in remembered.items() if all(holds(blob, each) for each in places)}
 
 
 def _raw_entries(output: bytes, blobs: frozenset[str]) -> Iterator[tuple[Introduction, str]]:

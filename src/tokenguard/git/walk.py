@@ -82,7 +82,8 @@ class _Listing:
         reads = ("--stdin",) if known else ()
         self._process = git.start("rev-list", "--objects", "--missing=print", *what, *reads, stdin=bool(known))
         if known:
-            self._process.stdin.write("".join(f"^{commit}\n" for commit in known).encode())
+            with contextlib.suppress(BrokenPipeError):  # it ended at once: its exit code will tell
+                self._process.stdin.write("".join(f"^{commit}\n" for commit in known).encode())
             self._process.stdin.close()
         self.chunks: list[bytes] = []
         """Compressed."""
@@ -120,16 +121,22 @@ class _Listing:
 class Walk:
     """The walk, running beside the scan of the objects."""
 
-    def __init__(self, git: Git, known: tuple[str, ...] = ()) -> None:
-        """Start it. `known`: commits whose whole history was proved to be there before."""
+    def __init__(self, git: Git, known: tuple[str, ...] = (), known_refs: tuple[str, ...] = ()) -> None:
+        """Start it. `known`: commits whose whole history was proved to be there before; `known_refs`: those of refs."""
         self._git = git
-        self._history = _Listing(git, known, *_HISTORY)
-        self._beside = _Listing(git, known, *_BESIDE)
+        # What only a reflog held before is listed behind the commit by which refs reach it now.
+        self._history = _Listing(git, known_refs, *_HISTORY)
+        try:
+            self._beside = _Listing(git, known, *_BESIDE)
+        except BaseException:
+            self._history.abandon()
+            raise
 
     def proof(self, known_missing: tuple[str, ...] = ()) -> Proof:
         """Wait for the end of the walk; `known_missing` were missing in the history that was walked before."""
         ended = (self._history.finish(), self._beside.finish())
-        code, said = next((end for end in ended if end[0] != 0), ended[0])
+        # Of what both say of one fault the longer message names the object.
+        code, said = max((end for end in ended if end[0] != 0), key=lambda end: len(end[1]), default=(0, ""))
         repository = self._git.repository
         logs = read_reflogs(repository)
         found = [*self._history.missing, *self._beside.missing]
