@@ -87,7 +87,7 @@ class Responder:
             id(issuer): IssuerChannel(issuer, rules, self._read_again) for issuer in issuers.by_rule.values()
         }
         self._store = None if issuers.store is None else ServiceChannel(issuers.store_name, issuers.store, self._tokens)
-        self._by_hand = {
+        self._handed_over = {
             id(issuer): HandedOver(self._channels[id(issuer)], issuer.service, self._tokens)
             for issuer in issuers.by_rule.values()
             if isinstance(issuer, StoreIssuer)
@@ -110,8 +110,8 @@ class Responder:
         issuer = self._issuers.by_rule.get(intent.rule_id)
         if issuer is None or issuer.name != intent.issuer:
             return None
-        by_hand = self._by_hand.get(id(issuer)) if intent.handed_over else None
-        return by_hand or self._channels[id(issuer)]
+        handed_over = self._handed_over.get(id(issuer)) if intent.handed_over else None
+        return handed_over or self._channels[id(issuer)]
 
     def issuer_name(self, rule_id: str) -> str | None:
         """Who serves a rule; of what has none, the store. None: nobody."""
