@@ -456,7 +456,7 @@ def test_sifted_together_the_same_objects_are_found_as_alone(
     def take(oid: str, kind: str, content: bytes) -> None:
         taken[oid] = kind, content
 
-    with Sifter(stocked.git, scratch.each_hit, take=take, capacity=capacity) as sifter:
+    with Sifter(stocked.git, scratch.parts_hit, take=take, capacity=capacity) as sifter:
         bounds = [0, *sorted({min(cut, len(lines)) for cut in cuts}), len(lines)]
         parts = (group(lines[first:end], Census()) for first, end in itertools.pairwise(bounds))
         sifter.sift(itertools.chain.from_iterable(parts), count)

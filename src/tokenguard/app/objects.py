@@ -49,7 +49,7 @@ def sift_objects(session: Session, git: Git, listing: Iterator[Shard]) -> list[s
     _sift(
         session,
         listing,
-        lambda: Sifter(git, session.detector.scratch().each_hit),
+        lambda: Sifter(git, session.detector.scratch().parts_hit),
         lambda sifted: hits.update(dict.fromkeys(sifted.all())),
     )
     return list(hits)
@@ -60,7 +60,7 @@ def search_objects(session: Session, git: Git, listing: Iterator[Shard], found: 
 
     def sifter() -> Sifter:
         scanner = BlobScanner(session.detector)
-        return Sifter(git, scanner.scratch.each_hit, take=partial(_scan, scanner, found))
+        return Sifter(git, scanner.scratch.parts_hit, take=partial(_scan, scanner, found))
 
     _sift(session, listing, sifter, lambda sifted: found.alone.update(dict.fromkeys(sifted.alone)))
 

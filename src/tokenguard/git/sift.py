@@ -18,8 +18,8 @@ from tokenguard.git.runner import Git
 from tokenguard.git.tray import CAPACITY, OBJECTS, Tray
 from tokenguard.model.lazy_dataclass import dataclass, field
 
-Search = Callable[[memoryview, Callable[[int], int]], None]
-"""Calls back with the end of each hit; the answer is the offset up to which further ones do not matter."""
+Search = Callable[[memoryview, Sequence[int]], Iterable[int]]
+"""Given objects one behind the other, where each begins, and where the last one ends: in which of them it hits."""
 
 Take = Callable[[str, str, bytes], None]
 """Told of an object in which the search hits: its id, its type, its content."""
@@ -109,16 +109,7 @@ class Sifter:
 
     def _hits(self, lines: Sequence[bytes], starts: array[int], data: memoryview) -> None:
         """Note the objects in which the search hits, each once."""
-        hits: dict[int, None] = {}
-
-        def note(end: int) -> int:
-            # The byte before the last surely lies in the match: a pattern may take one byte behind the secret.
-            place = bisect_right(starts, max(end - 2, 0)) - 1
-            hits[place] = None
-            return starts[place + 1]
-
-        self._search(data[: starts[-1]], note)
-        for place in hits:
+        for place in self._search(data, starts):
             header = lines[place]
             self.outcome.hits.append(_name(header))
             if self._take is not None:

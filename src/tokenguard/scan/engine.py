@@ -114,11 +114,24 @@ class Scratch:
         """Whether there can be anything at all in `view`."""
         return self._sieve.any(view) or (self._plain is not None and self._plain.any(view))
 
-    def each_hit(self, view: memoryview, note: Callable[[int], int]) -> None:
-        """Call `note` with ends of hits; it answers up to which offset it does not care for more."""
-        self._sieve.each(view, note)
-        if self._plain is not None:
-            self._plain.each(view, note)
+    def parts_hit(self, view: memoryview, starts: Sequence[int]) -> list[int]:
+        """In which of the parts of `view` there can be anything, by their numbers; `starts` ends with the last's end.
+
+        A part is a blob and a line feed behind it. So many blobs cost one search, and anchors hold in each.
+        """
+        from bisect import bisect_right  # start-up time: a commit never needs it
+
+        hit: dict[int, None] = {}
+
+        def note(end: int) -> int:
+            # The last byte of the match lies in the part, if only in its line feed.
+            part = bisect_right(starts, end - 1) - 1
+            hit[part] = None
+            return starts[part + 1]
+
+        for scan in filter(None, (self._sieve, self._plain)):
+            scan.each(view[: starts[-1]], note)
+        return list(hit)
 
     def rule_hits(self, view: memoryview, limit: int) -> list[Hit]:
         """Hits of rules in order of their end; stops after `limit` or soon after."""
@@ -180,6 +193,7 @@ class _Scan:
         return False
 
     def each(self, view: memoryview, note: Callable[[int], int]) -> None:
+        """Call `note` with ends of hits; it answers up to which offset it does not care for more."""
         until = 0
 
         def tell(_index: int, _start: int, end: int, _flags: int, _context: Any) -> None:

@@ -12,6 +12,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
+from itertools import compress
 
 from tokenguard.model import Blob, Origin, Skipped
 from tokenguard.model.lazy_dataclass import dataclass, replace
@@ -22,6 +23,11 @@ _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 
 FILE_NAMES = ("file name",)
 """The `via` of a blob that holds the names in a folder, a line each; its path is the folder's."""
+
+Walked = list[str] | Blob | Skipped
+"""What a walk comes to: paths of regular files, or anything else that is ready to be scanned."""
+Sift = Callable[[Iterator[Walked]], Iterator[Walked]]
+"""Leaves out of the lists the files that it has read whole and in which there is nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +41,8 @@ class FileSource:
     """Told each folder below the start that holds a `.git` of its own, or looks like a bare repository."""
     max_size: int | None = None
     """Larger files are Skipped, in bytes."""
-    sift: Callable[[str], bool] | None = None
-    """Asked of each regular file below the start: True when it was read whole and there is nothing in it."""
 
-    def walk(self, start: str) -> Iterator[Blob | Skipped]:
+    def walk(self, start: str, sift: Sift = iter) -> Iterator[Blob | Skipped]:
         """Everything below `start`, or the file `start` itself; `start` may be a link and is followed."""
         try:
             mode = os.stat(start).st_mode
@@ -47,59 +51,60 @@ class FileSource:
             return
         if not stat.S_ISDIR(mode):
             # What a pipe gives it gives once.
-            yield replace(self._file(start, start, _FLAGS), rereadable=stat.S_ISREG(mode))
+            yield replace(self._file(start, _FLAGS), rereadable=stat.S_ISREG(mode))
             return
-        shown = "" if start == "." else start
-        waiting: list[tuple[str, str]] = []
-        yield from self._folder(start, shown, waiting, top=True)
-        while waiting:
-            yield from self._folder(*waiting.pop(), waiting)
+        for item in sift(self._below(start)):
+            if isinstance(item, list):
+                for path in item:
+                    yield self._file(path, _FLAGS | _NO_LINK)
+            else:
+                yield item
 
-    def _folder(
-        self, folder: str, shown: str, waiting: list[tuple[str, str]], *, top: bool = False
-    ) -> Iterator[Blob | Skipped]:
+    def _below(self, start: str) -> Iterator[Walked]:
+        waiting: list[str] = []
+        yield from self._folder(start, waiting, top=True)
+        while waiting:
+            yield from self._folder(waiting.pop(), waiting)
+
+    def _folder(self, folder: str, waiting: list[str], *, top: bool = False) -> Iterator[Walked]:
         """What lies in one folder; the folders in it are put on `waiting`."""
         try:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=_by_name)
         except OSError as error:
-            yield Skipped(shown or folder, reason(error))
+            yield Skipped(folder, reason(error))
             return
         self._tell(folder, entries, top=top)
-        before = f"{shown}{os.sep}" if shown and not shown.endswith(os.sep) else shown
-        entries = self._wanted(entries, before)
-        yield self.names(shown or folder, [entry.name for entry in entries])
-        inner: list[tuple[str, str]] = []
-        for entry in entries:
-            path = before + entry.name
+        paths = [entry.name if folder == os.curdir else entry.path for entry in entries]
+        if self.excluded is not None:
+            wanted = [not self.excluded(path) for path in paths]
+            entries, paths = list(compress(entries, wanted)), list(compress(paths, wanted))
+        yield self.names(folder, [entry.name for entry in entries])
+        files: list[str] = []
+        inner: list[str] = []
+        for entry, path in zip(entries, paths, strict=True):
             try:
                 if entry.is_file(follow_symlinks=False):
-                    if self.sift is None or not self.sift(entry.path):
-                        yield self._file(entry.path, path, _FLAGS | _NO_LINK)
+                    files.append(path)
                 elif entry.is_symlink():
-                    target = os.fsencode(os.readlink(entry.path))
-                    yield Blob.of(Origin(self.source, path, via=("symlink",)), target)
+                    yield Blob.of(Origin(self.source, path, via=("symlink",)), os.fsencode(os.readlink(path)))
                 elif entry.is_dir(follow_symlinks=False) and entry.name != ".git":
-                    inner.append((entry.path, path))
+                    inner.append(path)
                 # Sockets, pipes and devices hold no content of their own.
             except OSError as error:
                 yield Skipped(path, reason(error))
+        yield files
         waiting.extend(reversed(inner))
 
     def _tell(self, folder: str, entries: list[os.DirEntry[str]], *, top: bool) -> None:
         if not top and self.found_repository is not None and _is_repository({entry.name for entry in entries}):
             self.found_repository(folder)
 
-    def _wanted(self, entries: list[os.DirEntry[str]], before: str) -> list[os.DirEntry[str]]:
-        if self.excluded is None:
-            return entries
-        return [entry for entry in entries if not self.excluded(before + entry.name)]
-
     def names(self, folder: str, names: Iterable[str]) -> Blob:
         """The names of things in a folder as a blob; it is no content of a file and not to be counted as one."""
         return Blob.of(Origin(self.source, folder, via=FILE_NAMES), os.fsencode("\n".join(names)))
 
-    def _file(self, path: str, shown: str, flags: int) -> Blob:
+    def _file(self, path: str, flags: int) -> Blob:
         limit = self.max_size
 
         def start() -> FileIO:
@@ -109,7 +114,7 @@ class FileSource:
                 raise OSError(errno.EFBIG, f"larger than --max-size {limit:,} bytes")
             return file
 
-        return Blob(Origin(self.source, shown), start)
+        return Blob(Origin(self.source, path), start)
 
 
 def _by_name(entry: os.DirEntry[str]) -> str:
