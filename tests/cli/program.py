@@ -85,3 +85,11 @@ def hidden(token: str) -> re.Pattern[str]:
 def assert_hidden(token: str, ended: Ended) -> None:
     """Nothing that was printed gives the token away."""
     assert not hidden(token).search(ended.out + ended.err)
+
+
+def plant_many(tree: Path, tokens: dict[str, str]) -> None:
+    """Make 2,000 small files, so many that others are asked to help; some have a token."""
+    tree.mkdir()
+    for number in range(2000):
+        name = f"{number}.env"
+        (tree / name).write_text(f"NUMBER={number}\nKEY={tokens.get(name, '')}\n")

@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -14,9 +15,19 @@ from pathlib import Path
 import pytest
 
 import plant
-from cli.program import COMMAND, INCOMPLETE, Ended, assert_hidden, found
+from cli.program import COMMAND, INCOMPLETE, Ended, assert_hidden, found, plant_many
 from git_repository import RepositoryBuilder
 
+HANGING_FORKS = """
+import os, time
+fork = os.fork
+def hanging():
+    if process := fork():
+        open({file!r}, "w").close()
+        return process
+    time.sleep(600)
+os.fork = hanging
+"""
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -29,6 +40,7 @@ def start(*arguments: str, cwd: Path, **environ: str) -> subprocess.Popen[bytes]
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        start_new_session=True,
     )
 
 
@@ -79,6 +91,31 @@ def test_files(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     with reached(running, tmp_path / "pipe"):
         ended = end(running, number)
     assert_partial(ended, token)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files are searched in one process")
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_many_files(tmp_path: Path, number: signal.Signals) -> None:
+    """Processes that help with many files, and hang: Ctrl-C reaches them too."""
+    tree, customs, helping = tmp_path / "tree", tmp_path / "customs", tmp_path / "helping"
+    token = plant.token(plant.KEEBAI)
+    plant_many(tree, {"0.env": token})
+    customs.mkdir()
+    (customs / "sitecustomize.py").write_text(HANGING_FORKS.format(file=str(helping)))
+    running = start("scan", "files", "tree", "--format", "json", "--jobs", "2", cwd=tmp_path, PYTHONPATH=str(customs))
+    try:
+        while not helping.exists():
+            assert running.poll() is None, running.communicate()
+            time.sleep(0.02)
+        time.sleep(0.5)  # until it has done its own part and waits
+        os.killpg(running.pid, number)
+        out, err = running.communicate(timeout=60)
+        assert_partial(Ended(running.returncode, out.decode(), err.decode()), token)
+        with pytest.raises(ProcessLookupError):
+            os.killpg(running.pid, 0)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

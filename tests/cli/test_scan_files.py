@@ -6,13 +6,14 @@ import csv
 import io
 import json
 import os
+import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
 import plant
-from cli.program import CLEAN, FOUND, INCOMPLETE, USAGE, assert_hidden, found, paths, run
+from cli.program import CLEAN, FOUND, INCOMPLETE, USAGE, Ended, assert_hidden, found, paths, plant_many, run
 from git_repository import RepositoryBuilder
 
 OWN_RULE = """\
@@ -27,6 +28,15 @@ rules:
       visible_prefix: 9
     examples:
       - 'ACME_KEY={token}'
+"""
+TELLS_FORKS = """
+import os
+fork = os.fork
+def told():
+    with open({file!r}, "a") as file:
+        file.write(".")
+    return fork()
+os.fork = told
 """
 FORMATS = ("text", "json", "jsonl", "sarif", "gitlab", "csv", "junit", "github", "markdown")
 
@@ -48,6 +58,33 @@ def test_clean(tmp_path: Path) -> None:
     ended = run("scan", "files", cwd=tmp_path)
     assert (ended.code, ended.err) == (CLEAN, "")
     assert ended.out == "no findings; 1 blob (8 B) read; state complete\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files are searched in one process")
+def test_many_files_are_searched_by_several_processes(tmp_path: Path) -> None:
+    """What they find, count and cannot read is the same as what one of them does."""
+    made = {f"{number}.env": plant.token(plant.RULES[number % 3]) for number in range(5, 2000, 97)}
+    tree, customs = tmp_path / "tree", tmp_path / "customs"
+    plant_many(tree, made)
+    (tree / os.fsdecode(b"not \xff UTF-8")).write_text(plant.token(plant.KEEBAI))
+    (tree / "large").write_bytes(b"." * 2_000_000 + plant.token(plant.KEEBAI).encode())
+    (tree / "link").symlink_to(plant.token(plant.KEEBAI))
+    customs.mkdir()
+    (customs / "sitecustomize.py").write_text(TELLS_FORKS.format(file=str(tmp_path / "forks")))
+
+    def scan(jobs: int) -> Ended:
+        options = ("--format", "json", "--jobs", str(jobs), "--max-size", "1000000")
+        return run("scan", "files", tree, *options, cwd=tmp_path, environ={"PYTHONPATH": str(customs)})
+
+    alone = scan(1)
+    assert not (tmp_path / "forks").exists()
+    together = scan(3)
+    assert (tmp_path / "forks").read_text() == ".."
+    assert (alone.code, alone.out, alone.err) == (together.code, together.out, together.err)
+    assert alone.code == INCOMPLETE
+    assert [each["what"] for each in alone.report["skipped"]] == [str(tree / "large")]
+    assert alone.report["coverage"]["blobs"] == 2000 + 2
+    assert len(alone.report["findings"]) == len(made) + 2
 
 
 def test_everything_planted_is_found(tmp_path: Path, tokens: dict[str, str]) -> None:

@@ -11,6 +11,7 @@ import os
 import random
 import re
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 import plant
 from git_repository import RepositoryBuilder
+from tokenguard.app import file_sift
 from tokenguard.app.detector import Detector
 from tokenguard.app.pipeline import BlobScanner
 from tokenguard.app.specificity import Kept, most_specific, specificity
@@ -484,6 +486,68 @@ def test_a_tray_holds_what_git_says(stocked: Stocked, shared: bool) -> None:  # 
     for _ in range(2):
         assert bytes(tray.load(lines, len(expected))) == expected
     tray.close()
+
+
+# Many files at once.
+
+
+ANCHORED = """
+rules:
+  - {id: at-the-start, title: T, severity: low, pattern: '^begin[0-9]{4}', examples: [begin1234]}
+  - {id: at-the-end, title: T, severity: low, pattern: '[0-9]{4}end$', examples: [1234end]}
+  - {id: a-word, title: T, severity: low, pattern: '\\bword[0-9]{3}\\b', examples: [word123]}
+  - {id: all-of-it, title: T, severity: low, pattern: '\\Aall[a-z]{3}\\Z', examples: [allabc]}
+  - {id: one-byte, title: T, severity: low, pattern: '\\xfe', examples: ["\\xfe"]}
+"""
+WHOLE_OR_NOT = [b"begin1234", b"1234end", b"word123", b"allabc", b"\xfe"]
+
+
+class Shelf:
+    """Files and what is in them, by path; None: it cannot be read as a file is. No dataclass, as above."""
+
+    def __init__(self, contents: dict[str, bytes | None]) -> None:
+        self.contents = contents
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory: pytest.TempPathFactory) -> Shelf:
+    """Files of many sizes, with a hit at their start, at their end, or nearly."""
+    folder = tmp_path_factory.mktemp("shelf")
+    contents = [b"", b"\n", b"x", b"9", b"_", b"a" * 4095, b"a" * 4096, b"a" * 4097, b"\0" * 9000, b"b" * 300 + b"\n"]
+    contents += [
+        before + each + after for each in WHOLE_OR_NOT for before in (b"", b"x", b"\n") for after in (b"", b"x", b"\n")
+    ]
+    for number in range(12):
+        token = plant.token(plant.RULES[number % 3]).encode()
+        contents += [token, b"." * (number * number * 9) + token, token + b"x", token[:-1], token[-5:], token[:20]]
+    contents += [b"\x1f\x8b\x08", base64.b64encode(contents[-4])]
+    kept: dict[str, bytes | None] = {}
+    for number, content in enumerate(dict.fromkeys(contents)):
+        path = folder / f"{number}"
+        path.write_bytes(content)
+        kept[str(path)] = content
+    (folder / "link").symlink_to(folder / "0")
+    return Shelf(kept | {str(folder / name): None for name in ("missing", "link", "")})
+
+
+@pytest.mark.parametrize("kind", ["built-in", "anchored"])
+@settings(max_examples=40)
+@given(order=st.randoms(), count=st.integers(0, 150), sizes=st.tuples(st.integers(1, 9000), st.integers(1, 9000)))
+def test_searched_together_the_same_files_are_left_as_alone(
+    shelf: Shelf, kind: str, order: random.Random, count: int, sizes: tuple[int, int]
+) -> None:
+    anchored = of_rules([read.rule for read in parse_rules(ANCHORED.encode(), "rules.yaml")])
+    scratch = Detector(anchored if kind == "anchored" else load_builtin()).scratch()
+    contents, limit, (small, together) = shelf.contents, 4096, sizes
+    paths = order.choices(list(contents), k=count)
+    with patch.multiple(file_sift, _SMALL=small, _TOGETHER=together):
+        left, clean = file_sift.FileSearch(scratch.parts_hit, limit)(paths)
+
+    def to_be_looked_at(content: bytes | None) -> bool:
+        return content is None or len(content) > limit or len(content) >= small or scratch.any_hit(memoryview(content))
+
+    assert sorted(left) == [number for number, path in enumerate(paths) if to_be_looked_at(contents[path])]
+    assert clean == sum(len(contents[path] or b"") for number, path in enumerate(paths) if number not in left)
 
 
 def test_a_window_is_made_of_what_was_read() -> None:

@@ -41,7 +41,7 @@ class Session:
     detector: Detector
     collector: Collector
     jobs: int = 2
-    """Threads that search; each feeds on a git of its own."""
+    """Threads that search, each feeding on a git of its own; processes where there are many files."""
     max_size: int | None = None
     """Files larger than so many bytes are skipped, and the scan is incomplete."""
     respect_gitignore: bool = False

@@ -6,7 +6,6 @@ to do. Where they cannot be had, or one ends before its answer, the work is done
 
 from __future__ import annotations
 
-import contextlib
 import marshal
 import os
 import select
@@ -23,6 +22,8 @@ _FORKS = sys.platform == "linux"
 """Windows has no such thing, and on macOS a copy must not call many of the system's libraries."""
 _AHEAD = 3
 """Tasks that a worker has at most: when it is done with one there is another."""
+_MOST = 7
+"""Others that one process can give tasks to before they wait for it: of files it lists five in the time of one."""
 _ENDINGS = {signal.SIGINT, signal.SIGTERM}
 _BROKEN = (OSError, EOFError, ValueError, TypeError)
 """How a worker shows that it has ended: half an answer, or none."""
@@ -32,22 +33,19 @@ class WorkerPool(Generic[Answer]):
     """Gives tasks (lists of texts) to processes; what they answer is made of numbers, texts, lists and tuples."""
 
     def __init__(self, work: Callable[[list[str]], Answer], jobs: int, *, alone: int) -> None:
-        """`jobs`: how many processes. `alone`: tasks that are worked on here first: a few are not worth a process."""
+        """`jobs`: processes at most, this one too. `alone`: tasks that are worked on here before there are others."""
         self._work = work
-        self._jobs = jobs
-        self._alone = alone if _FORKS and jobs > 1 else None
         self._workers: list[_Worker] = []
+        self._most = min(jobs - 1, _MOST) if _FORKS else 0
+        self._alone = alone
 
     def give(self, task: list[str]) -> Iterator[tuple[list[str], Answer]]:
         """Have it worked on. Answers that are ready, with their tasks: to this one, or to earlier ones."""
-        self._begin()
         yield from self._answered(wait=False)
-        free = [each for each in self._workers if len(each.tasks) < _AHEAD]
-        if not free:
+        worker = self._free()
+        if worker is None:
             yield task, self._work(task)
-            return
-        worker = min(free, key=lambda each: len(each.tasks))
-        if not worker.take(task):
+        elif not worker.take(task):
             yield from self._lost(worker)
 
     def rest(self) -> Iterator[tuple[list[str], Answer]]:
@@ -55,27 +53,34 @@ class WorkerPool(Generic[Answer]):
         while any(each.tasks for each in self._workers):
             yield from self._answered(wait=True)
 
-    def _begin(self) -> None:
-        if self._alone is None:
-            return
-        self._alone -= 1
-        # Whatever another thread holds at this moment, a lock for one, a copy would wait for in vain.
-        if self._alone >= 0 or threading.active_count() > 1:
-            return
-        self._alone = None
-        with contextlib.suppress(OSError):
-            while len(self._workers) + 1 < self._jobs:
-                self._workers.append(_Worker(self._work))
+    def _free(self) -> _Worker | None:
+        """A worker that can take a task, a new one where all have enough to do."""
+        if self._alone > 0:
+            self._alone -= 1
+            return None
+        worker = min(self._workers, key=_load, default=None)
+        if worker is not None and _load(worker) < _AHEAD:
+            return worker
+        if len(self._workers) >= self._most or not _may_fork():
+            return None
+        try:
+            self._workers.append(_Worker(self._work))
+        except OSError:
+            self._most = 0
+            return None
+        return self._workers[-1]
 
     def _answered(self, *, wait: bool) -> Iterator[tuple[list[str], Answer]]:
+        busy = {each.channel: each for each in self._workers if each.tasks}
+        if not busy:
+            return
         poll = select.poll()
-        busy = {each.answers: each for each in self._workers if each.tasks}
         for each in busy:
             poll.register(each, select.POLLIN)
         for ready, _ in poll.poll(None if wait else 0):
             worker = busy[ready]
             try:
-                answer = _receive(worker.answers)
+                answer = _receive(worker.channel)
             except _BROKEN:
                 yield from self._lost(worker)
             else:
@@ -83,6 +88,7 @@ class WorkerPool(Generic[Answer]):
 
     def _lost(self, worker: _Worker) -> Iterator[tuple[list[str], Answer]]:
         self._workers.remove(worker)
+        self._most = len(self._workers)
         worker.close()
         for task in worker.tasks:
             yield task, self._work(task)
@@ -96,74 +102,81 @@ class WorkerPool(Generic[Answer]):
 
 
 class _Worker:
-    """A process, the way to it, and the way back."""
+    """A process, and the channel to it and back."""
 
     def __init__(self, work: Callable[[list[str]], object]) -> None:
         self.tasks = deque[list[str]]()
         """What it was given and has not answered."""
-        theirs, self._requests = os.pipe()
-        self.answers, answers = os.pipe()
+        from socket import socketpair  # start-up time: most scans have no worker
+
+        ours, theirs = socketpair()
         # A copy that an interruption threw out of here would go on as if it were the whole program.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
         try:
             self._process = os.fork()
             if self._process == 0:
-                _serve(work, theirs, answers, (self._requests, self.answers))
+                ours.close()
+                _serve(work, theirs.fileno())
         except OSError:
-            os.close(self._requests)
-            os.close(self.answers)
+            ours.close()
             raise
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            os.close(theirs)
-            os.close(answers)
+            theirs.close()
+        self.channel = ours.detach()
 
     def take(self, task: list[str]) -> bool:
         """Whether it was there to take the task; that counts as taken."""
         self.tasks.append(task)
         try:
-            _send(self._requests, task)
+            _send(self.channel, task)
         except OSError:
             return False
         return True
 
     def close(self) -> None:
         """End it, whatever it is doing."""
-        os.close(self._requests)
-        os.close(self.answers)
+        os.close(self.channel)
         os.kill(self._process, signal.SIGKILL)
         os.waitpid(self._process, 0)
 
 
-def _serve(work: Callable[[list[str]], object], requests: int, answers: int, others: tuple[int, ...]) -> NoReturn:
+def _load(worker: _Worker) -> int:
+    return len(worker.tasks)
+
+
+def _may_fork() -> bool:
+    """Whether a copy would find nothing locked that a thread of ours holds, and is ours alone to wait for."""
+    return threading.active_count() == 1 and signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+
+
+def _serve(work: Callable[[list[str]], object], channel: int) -> NoReturn:
     """All that the copy does. It says nothing, whatever goes wrong: who asked sees that there is no answer."""
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both: it is the other one's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
-        for each in others:
-            os.close(each)
         while True:
-            _send(answers, work(_receive(requests)))
+            _send(channel, work(_receive(channel)))
     finally:
         os._exit(0)  # noqa: TID251 - a copy ends here, never in what called this
 
 
-def _send(pipe: int, message: Any) -> None:
+def _send(channel: int, message: Any) -> None:
     data = marshal.dumps(message)
     left = memoryview(len(data).to_bytes(8) + data)
     while left:
-        left = left[os.write(pipe, left) :]
+        left = left[os.write(channel, left) :]
 
 
-def _receive(pipe: int) -> Any:
-    return marshal.loads(_exactly(pipe, int.from_bytes(_exactly(pipe, 8))))  # noqa: S302 - from a copy of this process
+def _receive(channel: int) -> Any:
+    return marshal.loads(_exactly(channel, int.from_bytes(_exactly(channel, 8))))  # noqa: S302 - from a copy of this process
 
 
-def _exactly(pipe: int, size: int) -> bytes:
+def _exactly(channel: int, size: int) -> bytes:
     parts: list[bytes] = []
     while size:
-        part = os.read(pipe, size)
+        part = os.read(channel, size)
         if not part:
             raise EOFError
         parts.append(part)

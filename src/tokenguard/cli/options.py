@@ -53,7 +53,7 @@ _VERDICT = (
     click.option("--strict-allow", is_flag=True, help="What a change itself allows does not count."),
 )  # fmt: skip
 _READING = (
-    click.option("--jobs", type=click.IntRange(1, 256), help="Threads. Default: one a processor."),
+    click.option("--jobs", type=click.IntRange(1, 256), help="Workers. Default: one a processor."),
     click.option("--max-size", type=SizeType(), help="Skip larger files (the scan is then incomplete): 10M, 1G."),
     click.option("--progress/--no-progress", default=True, help="Progress bar on a terminal."),
     click.option(
