@@ -41,9 +41,10 @@ class FileSift:
                     yield item
                     continue
                 waiting += item
-                while len(waiting) >= _AT_ONCE:
-                    yield from map(self._left, pool.give(waiting[:_AT_ONCE]))
-                    del waiting[:_AT_ONCE]
+                whole = len(waiting) - len(waiting) % _AT_ONCE
+                for first in range(0, whole, _AT_ONCE):
+                    yield from map(self._left, pool.give(waiting[first : first + _AT_ONCE]))
+                del waiting[:whole]
             yield from map(self._left, pool.give(waiting))
             yield from map(self._left, pool.rest())
 
