@@ -57,9 +57,8 @@ def scan_paths(  # noqa: PLR0913 - all but the first have a default
 ) -> Report:
     """Scan files and folders with everything below them, as `tokenguard scan files` does.
 
-    `jobs` is the number of workers, by default one a processor; with many files these are copies of this process, where
-    it has one thread, on Linux. Files of more than `max_size` bytes are skipped, which makes the report incomplete.
-    `rules` and `only` as in `scan_bytes`.
+    `jobs` is the number of threads, by default one a processor; files of more than `max_size` bytes are skipped, which
+    makes the report incomplete. `rules` and `only` as in `scan_bytes`.
 
     Raises:
         RuleError: a rule file is wrong or missing.

@@ -28,6 +28,7 @@ def hanging():
     time.sleep(600)
 os.fork = hanging
 """
+linux = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files are searched in one process")
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
@@ -93,29 +94,50 @@ def test_files(tmp_path: Path, number: signal.Signals, jobs: str) -> None:
     assert_partial(ended, token)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere files are searched in one process")
-@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
-def test_many_files(tmp_path: Path, number: signal.Signals) -> None:
-    """Processes that help with many files, and hang: Ctrl-C reaches them too."""
-    tree, customs, helping = tmp_path / "tree", tmp_path / "customs", tmp_path / "helping"
-    token = plant.token(plant.KEEBAI)
-    plant_many(tree, {"0.env": token})
+@contextmanager
+def helped(tmp_path: Path, token: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Inside, the scan of many files waits for processes that help it, and hang. None is left."""
+    customs, helping = tmp_path / "customs", tmp_path / "helping"
+    plant_many(tmp_path / "tree", {"0.env": token})
     customs.mkdir()
     (customs / "sitecustomize.py").write_text(HANGING_FORKS.format(file=str(helping)))
-    running = start("scan", "files", "tree", "--format", "json", "--jobs", "2", cwd=tmp_path, PYTHONPATH=str(customs))
+    arguments = ("scan", "files", "tree", "--format", "json", "--jobs", "2")
+    running = start(*arguments, cwd=tmp_path, PYTHONPATH=str(customs))
     try:
         while not helping.exists():
             assert running.poll() is None, running.communicate()
             time.sleep(0.02)
         time.sleep(0.5)  # until it has done its own part and waits
-        os.killpg(running.pid, number)
-        out, err = running.communicate(timeout=60)
-        assert_partial(Ended(running.returncode, out.decode(), err.decode()), token)
+        yield running
         with pytest.raises(ProcessLookupError):
             os.killpg(running.pid, 0)
     finally:
         with suppress(ProcessLookupError):
             os.killpg(running.pid, signal.SIGKILL)
+
+
+@linux
+@pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)
+def test_many_files(tmp_path: Path, number: signal.Signals) -> None:
+    token = plant.token(plant.KEEBAI)
+    with helped(tmp_path, token) as running:
+        os.killpg(running.pid, number)
+        out, err = running.communicate(timeout=60)
+    assert_partial(Ended(running.returncode, out.decode(), err.decode()), token)
+
+
+@linux
+@pytest.mark.parametrize("pause", [0.0005, 0.002, 0.005])
+def test_twice(tmp_path: Path, pause: float) -> None:
+    """The second Ctrl-C may end the report too, but not with a traceback."""
+    with helped(tmp_path, plant.token(plant.KEEBAI)) as running:
+        os.killpg(running.pid, signal.SIGINT)
+        time.sleep(pause)
+        with suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGINT)
+        _, err = running.communicate(timeout=60)
+    assert running.returncode in {INCOMPLETE, 130}, err
+    assert err.count(b"\n") == 1, err
 
 
 @pytest.mark.parametrize("number", SIGNALS, ids=lambda number: number.name)

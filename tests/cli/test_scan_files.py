@@ -79,7 +79,7 @@ def test_many_files_are_searched_by_several_processes(tmp_path: Path) -> None:
     alone = scan(1)
     assert not (tmp_path / "forks").exists()
     together = scan(3)
-    assert (tmp_path / "forks").read_text() == ".."
+    assert (tmp_path / "forks").read_text() in {".", ".."}  # a second one where the first had enough to do
     assert (alone.code, alone.out, alone.err) == (together.code, together.out, together.err)
     assert alone.code == INCOMPLETE
     assert [each["what"] for each in alone.report["skipped"]] == [str(tree / "large")]

@@ -6,6 +6,7 @@ A search costs a small file more than to be looked at: they are read one behind 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Self
 
 from tokenguard.app.session import Session
 from tokenguard.app.worker_pool import WorkerPool
@@ -30,29 +31,35 @@ class FileSift:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._search = FileSearch(session.detector.scratch().parts_hit, session.max_size or _SMALL)
+        search = FileSearch(session.detector.scratch().parts_hit, session.max_size or _SMALL)
+        self._pool = WorkerPool(search, session.jobs if session.own_process else 1, alone=_ALONE)
 
     def __call__(self, items: Iterator[Walked]) -> Iterator[Walked]:
         """What is left of the items; files come later than they were walked."""
         waiting: list[str] = []
-        with WorkerPool(self._search, self._session.jobs, alone=_ALONE) as pool:
-            for item in items:
-                if not isinstance(item, list):
-                    yield item
-                    continue
-                waiting += item
-                whole = len(waiting) - len(waiting) % _AT_ONCE
-                for first in range(0, whole, _AT_ONCE):
-                    yield from map(self._left, pool.give(waiting[first : first + _AT_ONCE]))
-                del waiting[:whole]
-            yield from map(self._left, pool.give(waiting))
-            yield from map(self._left, pool.rest())
+        for item in items:
+            if not isinstance(item, list):
+                yield item
+                continue
+            waiting += item
+            whole = len(waiting) - len(waiting) % _AT_ONCE
+            for first in range(0, whole, _AT_ONCE):
+                yield from map(self._left, self._pool.give(waiting[first : first + _AT_ONCE]))
+            del waiting[:whole]
+        yield from map(self._left, self._pool.give(waiting))
+        yield from map(self._left, self._pool.rest())
 
     def _left(self, answered: tuple[list[str], tuple[list[int], int]]) -> list[str]:
         paths, (numbers, size) = answered
         self._session.collector.count(blobs=len(paths) - len(numbers), bytes=size)
         self._session.progress.advance(size)
         return [paths[number] for number in numbers]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.close()
 
 
 class FileSearch:

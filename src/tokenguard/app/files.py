@@ -51,8 +51,9 @@ def scan_tree(session: Session, source: FileSource, start: str, shown: Shown | N
 
     In one thread: a large file is searched at 3 GB/s as it is, and with many small ones processes help.
     """
-    items = source.walk(start, FileSift(session))
-    scan_blobs(session, shown(items) if shown is not None else items)
+    with FileSift(session) as sift:
+        items = source.walk(start, sift)
+        scan_blobs(session, shown(items) if shown is not None else items)
 
 
 def scan_blobs(session: Session, blobs: Iterable[Blob | Skipped]) -> None:

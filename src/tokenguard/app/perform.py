@@ -21,7 +21,7 @@ from tokenguard.model import RuleSet
 Scan = Callable[[Session], None]
 
 
-def perform(  # noqa: PLR0913 - three may be left out
+def perform(  # noqa: PLR0913 - four may be left out
     sight: Sight,
     settings: Settings,
     ruleset: RuleSet,
@@ -30,10 +30,12 @@ def perform(  # noqa: PLR0913 - three may be left out
     cache: Path | None = None,
     progress: Progress | None = None,
     every_place: bool = False,
+    own_process: bool = False,
 ) -> Outcome:
     """Run `scan` and judge what it collected. `cache` is used where the settings say so.
 
     `every_place`: whoever gets the outcome decides by its paths, so that none may be left out of a long history.
+    `own_process`: the process does nothing else, and may be copied.
 
     Raises:
         ConfigError: a baseline is wrong; nothing was scanned.
@@ -55,6 +57,7 @@ def perform(  # noqa: PLR0913 - three may be left out
         paths_decide=lambda: every_place or _paths_decide(settings, sight),
         cache=kept,
         progress=progress or Silence(),
+        own_process=own_process,
     )
     try:
         scan(session)

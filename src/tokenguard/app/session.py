@@ -41,7 +41,7 @@ class Session:
     detector: Detector
     collector: Collector
     jobs: int = 2
-    """Threads that search, each feeding on a git of its own; processes where there are many files."""
+    """Threads that search, each feeding on a git of its own; of many files processes."""
     max_size: int | None = None
     """Files larger than so many bytes are skipped, and the scan is incomplete."""
     respect_gitignore: bool = False
@@ -50,6 +50,8 @@ class Session:
     cache: Path | None = None
     """Where what was read clean is remembered; None: nowhere."""
     progress: Progress = field(default_factory=Silence)
+    own_process: bool = False
+    """Whether the process does nothing but this scan: then copies of it may help."""
 
 
 def in_threads(count: int, work: Callable[[], None]) -> None:

@@ -11,10 +11,9 @@ import os
 import select
 import signal
 import sys
-import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, NoReturn, Self, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 Answer = TypeVar("Answer")
 
@@ -24,7 +23,8 @@ _AHEAD = 3
 """Tasks that a worker has at most: when it is done with one there is another."""
 _MOST = 7
 """Others that one process can give tasks to before they wait for it: of files it lists five in the time of one."""
-_ENDINGS = {signal.SIGINT, signal.SIGTERM}
+_LOOK = 1.0
+"""Seconds between a copy's looks at whether the process is there that it is one of."""
 _BROKEN = (OSError, EOFError, ValueError, TypeError)
 """How a worker shows that it has ended: half an answer, or none."""
 
@@ -33,7 +33,10 @@ class WorkerPool(Generic[Answer]):
     """Gives tasks (lists of texts) to processes; what they answer is made of numbers, texts, lists and tuples."""
 
     def __init__(self, work: Callable[[list[str]], Answer], jobs: int, *, alone: int) -> None:
-        """`jobs`: processes at most, this one too. `alone`: tasks that are worked on here before there are others."""
+        """`jobs`: processes at most, this one too. `alone`: tasks that are worked on here before there are others.
+
+        Copies have the handlers of signals and the open files of this process: it has to be ours.
+        """
         self._work = work
         self._workers: list[_Worker] = []
         self._most = min(jobs - 1, _MOST) if _FORKS else 0
@@ -63,11 +66,17 @@ class WorkerPool(Generic[Answer]):
             return worker
         if len(self._workers) >= self._most or not _may_fork():
             return None
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
+            # Thrown out of here by a signal, a copy would go on as if it were the whole program, and nobody would wait
+            # for it.
+            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
             self._workers.append(_Worker(self._work))
         except OSError:
             self._most = 0
             return None
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._workers[-1]
 
     def _answered(self, *, wait: bool) -> Iterator[tuple[list[str], Answer]]:
@@ -89,16 +98,17 @@ class WorkerPool(Generic[Answer]):
     def _lost(self, worker: _Worker) -> Iterator[tuple[list[str], Answer]]:
         self._workers.remove(worker)
         self._most = len(self._workers)
-        worker.close()
+        worker.end()
+        worker.wait()
         for task in worker.tasks:
             yield task, self._work(task)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """End the processes, whatever they are doing."""
         for worker in self._workers:
-            worker.close()
+            worker.end()
+        while self._workers:
+            self._workers.pop().wait()
 
 
 class _Worker:
@@ -110,19 +120,16 @@ class _Worker:
         from socket import socketpair  # start-up time: most scans have no worker
 
         ours, theirs = socketpair()
-        # A copy that an interruption threw out of here would go on as if it were the whole program.
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
-        try:
-            self._process = os.fork()
+        with theirs:
+            caller = os.getpid()
+            try:
+                self._process = os.fork()
+            except OSError:
+                ours.close()
+                raise
             if self._process == 0:
                 ours.close()
-                _serve(work, theirs.fileno())
-        except OSError:
-            ours.close()
-            raise
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
-            theirs.close()
+                _serve(work, theirs.fileno(), caller)
         self.channel = ours.detach()
 
     def take(self, task: list[str]) -> bool:
@@ -134,10 +141,13 @@ class _Worker:
             return False
         return True
 
-    def close(self) -> None:
+    def end(self) -> None:
         """End it, whatever it is doing."""
         os.close(self.channel)
         os.kill(self._process, signal.SIGKILL)
+
+    def wait(self) -> None:
+        """Until it has ended."""
         os.waitpid(self._process, 0)
 
 
@@ -146,16 +156,27 @@ def _load(worker: _Worker) -> int:
 
 
 def _may_fork() -> bool:
-    """Whether a copy would find nothing locked that a thread of ours holds, and is ours alone to wait for."""
-    return threading.active_count() == 1 and signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    """Whether a copy would find nothing locked that a thread holds, and be there until we wait for it."""
+    try:
+        return len(os.listdir("/proc/self/task")) == 1 and signal.getsignal(signal.SIGCHLD) is signal.SIG_DFL
+    except OSError:
+        return False
 
 
-def _serve(work: Callable[[list[str]], object], channel: int) -> NoReturn:
+def _serve(work: Callable[[list[str]], object], channel: int, caller: int) -> NoReturn:
     """All that the copy does. It says nothing, whatever goes wrong: who asked sees that there is no answer."""
+
+    def look(*_: object) -> None:
+        # The channel's end does not do: copies made later hold it open, and a file may never answer.
+        if os.getppid() != caller:
+            os._exit(0)  # noqa: TID251 - as below
+
     try:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both: it is the other one's to answer
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+        signal.signal(signal.SIGALRM, look)
+        signal.setitimer(signal.ITIMER_REAL, _LOOK, _LOOK)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
         while True:
             _send(channel, work(_receive(channel)))
     finally:

@@ -135,7 +135,15 @@ class _Task:
         ruleset = rules_for(settings, self.run.sight.read_inside)
         progress, close = shown_progress(wanted=self.progress)
         try:
-            outcome = perform(self.run.sight, settings, ruleset, self.run.scan, cache=cache_folder(), progress=progress)
+            outcome = perform(
+                self.run.sight,
+                settings,
+                ruleset,
+                self.run.scan,
+                cache=cache_folder(),
+                progress=progress,
+                own_process=True,
+            )
         finally:
             close()
         for note in outcome.notes:

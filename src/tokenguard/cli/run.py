@@ -84,6 +84,7 @@ def _performed(run: Run, options: ScanOptions, settings: Settings, ruleset: Rule
             cache=cache_folder(),
             progress=progress,
             every_place=options.policy is not None,
+            own_process=True,
         )
     finally:
         close()

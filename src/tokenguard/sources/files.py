@@ -18,8 +18,8 @@ from tokenguard.model import Blob, Origin, Skipped
 from tokenguard.model.lazy_dataclass import dataclass, replace
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
-_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-"""A file that turns into a link between listing and opening is not followed either."""
+_MET = _FLAGS | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+"""A file that turns into a link between listing and opening is not followed either; into a pipe, not waited for."""
 
 FILE_NAMES = ("file name",)
 """The `via` of a blob that holds the names in a folder, a line each; its path is the folder's."""
@@ -51,12 +51,12 @@ class FileSource:
             return
         if not stat.S_ISDIR(mode):
             # What a pipe gives it gives once.
-            yield replace(self._file(start, _FLAGS), rereadable=stat.S_ISREG(mode))
+            yield replace(self._file(start), rereadable=stat.S_ISREG(mode))
             return
         for item in sift(self._below(start)):
             if isinstance(item, list):
                 for path in item:
-                    yield self._file(path, _FLAGS | _NO_LINK)
+                    yield self._file(path, met=True)
             else:
                 yield item
 
@@ -104,12 +104,17 @@ class FileSource:
         """The names of things in a folder as a blob; it is no content of a file and not to be counted as one."""
         return Blob.of(Origin(self.source, folder, via=FILE_NAMES), os.fsencode("\n".join(names)))
 
-    def _file(self, path: str, flags: int) -> Blob:
+    def _file(self, path: str, *, met: bool = False) -> Blob:
+        """A file that was asked for, or one that was met."""
         limit = self.max_size
 
         def start() -> FileIO:
-            file = FileIO(os.open(path, flags))
-            if limit is not None and os.fstat(file.fileno()).st_size > limit:
+            file = FileIO(os.open(path, _MET if met else _FLAGS))
+            told = os.fstat(file.fileno())
+            if met and not stat.S_ISREG(told.st_mode):
+                file.close()
+                raise OSError(errno.EINVAL, "no regular file any more")
+            if limit is not None and told.st_size > limit:
                 file.close()
                 raise OSError(errno.EFBIG, f"larger than --max-size {limit:,} bytes")
             return file
@@ -128,11 +133,13 @@ def _is_repository(names: set[str]) -> bool:
 def read_whole(path: str, view: memoryview) -> int:
     """Read a file that is smaller than `view`; its bytes, or -1 where it is not, or cannot be read."""
     try:
-        descriptor = os.open(path, _FLAGS | _NO_LINK)
+        descriptor = os.open(path, _MET)
     except OSError:
         return -1
     try:
         size = os.readv(descriptor, (view,))
+        if not size and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return -1
         # Only a read that gives nothing says that the file has ended.
         return -1 if size == len(view) or (size and os.readv(descriptor, (view[size:],))) else size
     except OSError:
