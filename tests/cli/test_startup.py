@@ -152,9 +152,17 @@ def test_a_hook_before_a_push(repository: RepositoryBuilder) -> None:
     assert forbidden(modules, HEAVY | UNREAD) == set()
 
 
-def test_a_scan_of_files_needs_click_alone(tmp_path: Path) -> None:
+def test_a_scan_of_files(tmp_path: Path) -> None:
     (tmp_path / "a").write_text("nothing")
-    modules = imported("scan", "files", cwd=tmp_path)
+    said = ("--no-progress", "--no-cache", "--format", "json", "-o", str(tmp_path / "report.json"))
+    modules = imported("scan", "files", ".", *said, cwd=tmp_path)
+    assert forbidden(modules, (HEAVY - {"json"}) | UNREAD | UNFOUND) == set()
+    assert not [name for name in modules if name.startswith("tokenguard.git.")]
+
+
+def test_a_scan_of_files_with_rarer_options_needs_click_alone(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("nothing")
+    modules = imported("scan", "files", "--jobs", "1", cwd=tmp_path)
     # Click itself brings inspect, gettext and datetime.
     theirs = frozenset(("click", "gettext", "locale", "datetime", "uuid", "platform", "string", "queue", "textwrap"))
     theirs |= {"inspect", "ast"}

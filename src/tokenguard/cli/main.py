@@ -1,7 +1,7 @@
 """The program's entry point: what every run needs before any command, and how every run ends.
 
-Commands live in the modules that `root.COMMANDS` names and are imported when they are called. `hook run` and
-`scan staged` start without click: a commit waits for them, and click alone takes as long as the scan of a commit.
+Commands live in the modules that `root.COMMANDS` names and are imported when they are called. `hook run`, and mostly
+`scan staged` and `scan files`, start without click: they are waited for, and click alone takes as long as their scan.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ USAGE = 2
 INCOMPLETE = 3
 INTERRUPTED = 130
 
-_AWAITED = (["hook", "run"], ["scan", "staged"])
-"""What a commit waits for."""
+_AWAITED = (["hook", "run"], ["scan", "staged"], ["scan", "files"])
+"""What somebody waits for, many times a day."""
 _RULES = "--rules"
 _SHORTEST_TOKEN = 40
 """No argument below so many characters is looked at for a token."""
@@ -72,6 +72,8 @@ def _started(arguments: Sequence[str]) -> int:
         code = _hook(arguments)
     elif arguments[:2] == ["scan", "staged"]:
         code = _staged(arguments)
+    elif arguments[:2] == ["scan", "files"]:
+        code = _files(arguments)
     else:
         code = _click(arguments)
     if sys.stdout is not None:  # closed by the caller
@@ -141,16 +143,32 @@ def abandon_output() -> None:
 
 def _staged(arguments: Sequence[str]) -> int:
     """`scan staged`: what hooks that people write for themselves call."""
-    from tokenguard.cli.plain_options import plain
+    from tokenguard.cli.plain_options import plain_staged
 
-    typed = plain(arguments[2:])
-    if typed is None:
+    read = plain_staged(arguments[2:])
+    if read is None:
         return _click(arguments)
     from tokenguard.cli.change import run_staged
     from tokenguard.cli.scan_options import parse
 
     _warn_of_tokens(arguments)
-    return run_staged(typed.pop("repo"), parse(**typed))
+    repository, typed = read
+    return run_staged(repository, parse(**typed))
+
+
+def _files(arguments: Sequence[str]) -> int:
+    """`scan files`."""
+    from tokenguard.cli.plain_options import plain_files
+
+    read = plain_files(arguments[2:])
+    if read is None:
+        return _click(arguments)
+    from tokenguard.cli.scan_options import parse
+    from tokenguard.cli.target import run_files
+
+    _warn_of_tokens(arguments)
+    paths, typed = read
+    return run_files(paths, parse(**typed))
 
 
 def _hook(arguments: Sequence[str]) -> int:

@@ -43,9 +43,9 @@ def files(paths: tuple[str, ...], **options: Any) -> int:
 
     Folders called .git are left to `scan git`. Links are not followed below PATH.
     """
-    from tokenguard.cli.target import file_trees
+    from tokenguard.cli.target import run_files
 
-    return run_scan(file_trees(paths or (".",)), parse(**options))
+    return run_files(paths, parse(**options))
 
 
 @scan.command(

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from tokenguard.cli.run import Run
+from tokenguard.cli.run import Run, run_scan
+from tokenguard.cli.scan_options import ScanOptions
 
 
 @contextmanager
@@ -29,6 +30,11 @@ def whole_repository(path: str) -> Iterator[Run]:
     with ObjectReader(Git(found)) as objects:
         sight = of_repository(os.environ, found, objects)
         yield Run(sight, lambda session: scan_repository(session, path), found.worktree or found.common_dir)
+
+
+def run_files(paths: Sequence[str], options: ScanOptions) -> int:
+    """Scan files and folders; without any, the current one."""
+    return run_scan(file_trees(paths or (".",)), options)
 
 
 def file_trees(paths: Sequence[str]) -> Run:
