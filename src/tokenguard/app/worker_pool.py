@@ -13,6 +13,7 @@ import signal
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Generic, NoReturn, TypeVar
 
 Answer = TypeVar("Answer")
@@ -66,17 +67,14 @@ class WorkerPool(Generic[Answer]):
             return worker
         if len(self._workers) >= self._most or not _may_fork():
             return None
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         try:
             # Thrown out of here by a signal, a copy would go on as if it were the whole program, and nobody would wait
             # for it.
-            signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-            self._workers.append(_Worker(self._work))
+            with _undisturbed():
+                self._workers.append(_Worker(self._work))
         except OSError:
             self._most = 0
             return None
-        finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         return self._workers[-1]
 
     def _answered(self, *, wait: bool) -> Iterator[tuple[list[str], Answer]]:
@@ -105,8 +103,11 @@ class WorkerPool(Generic[Answer]):
 
     def close(self) -> None:
         """End the processes, whatever they are doing."""
-        for worker in self._workers:
-            worker.end()
+        if not self._workers:
+            return
+        with _undisturbed():
+            for worker in self._workers:
+                worker.end()
         while self._workers:
             self._workers.pop().wait()
 
@@ -149,6 +150,17 @@ class _Worker:
     def wait(self) -> None:
         """Until it has ended."""
         os.waitpid(self._process, 0)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Signals that come inside are heard afterwards."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    try:
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _load(worker: _Worker) -> int:
