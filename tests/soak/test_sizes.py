@@ -28,11 +28,16 @@ _PEAK = 200
 """Megabytes of our own process, whatever it reads."""
 
 _MEASURED = """
-import atexit, re, sys
+import atexit, os, re, sys
 from tokenguard.cli.main import main
 def peak():
     print("peak", re.search(r"VmHWM:\\\\s*(\\\\d+) kB", open("/proc/self/status").read())[1], file=sys.stderr)
 atexit.register(peak)
+at_once = os._exit  # some commands end so, and run nothing that was registered
+def ended(code):
+    peak()
+    at_once(code)
+os._exit = ended
 main()
 """.replace("\\\\", "\\")
 
