@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
 import os
 import subprocess
+import time
 import zipfile
 from pathlib import Path
 
@@ -66,3 +69,22 @@ def test_stdin_by_a_name_and_packed(tmp_path: Path, how: str, filler: int) -> No
     assert ended.code == FOUND
     vias = {tuple(place["via"]) for place in ended.report["findings"][0]["locations"]}
     assert ("zip:a.env",) in vias
+
+
+def test_stdin_that_is_not_to_be_waited_for_is(tmp_path: Path) -> None:
+    """Whoever opened it may have set that; that there is nothing yet is not its end."""
+    token = plant.token(plant.KEEBAI)
+    given, pipe = os.pipe()
+    os.set_blocking(given, False)
+    with subprocess.Popen(
+        [*COMMAND, "scan", "stdin", *AS_JSON], cwd=tmp_path, stdin=given, stdout=subprocess.PIPE
+    ) as running:
+        os.close(given)
+        for part in (token[:20], token[20:]):
+            time.sleep(0.5)  # it has come to read by then, and found nothing
+            os.write(pipe, part.encode())
+        os.close(pipe)
+        out, _ = running.communicate(timeout=60)
+    report = json.loads(out)
+    assert (running.returncode, report["state"]) == (FOUND, "complete")
+    assert [finding["token_sha256"] for finding in report["findings"]] == [hashlib.sha256(token.encode()).hexdigest()]

@@ -17,9 +17,12 @@ import plant
 from git_repository import RepositoryBuilder
 from proofs.scanning import Planted, scan_folder, sha256, tokenguard
 from proofs.wrapped import FORMS
+from tokenguard.app.file_sift import FileSearch
 from tokenguard.model import State
+from tokenguard.sources.files import FileSource, UnawaitedFile, Walked
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tokenguard.model import Report
@@ -293,3 +296,39 @@ def test_a_path_longer_than_the_system_allows_is_told(tmp_path: Path) -> None:
 def test_no_file_at_all(tmp_path: Path) -> None:
     report = scan_folder(tmp_path)
     assert (report.findings, report.state, report.coverage.blobs) == ((), State.COMPLETE, 0)
+
+
+@pytest.mark.parametrize("writer", [False, True])
+def test_a_file_that_turned_into_a_pipe_is_not_waited_for(tmp_path: Path, writer: bool) -> None:  # noqa: FBT001
+    (tmp_path / "file").write_text("nothing\n")
+    found: list[str] = []
+
+    def turned(items: Iterator[Walked]) -> Iterator[Walked]:
+        for item in items:
+            for path in item if isinstance(item, list) else ():
+                os.unlink(path)
+                os.mkfifo(path)
+                found.append(path)
+            yield item
+
+    *_, blob = FileSource().walk(str(tmp_path), turned)
+    descriptor = os.open(found[0], os.O_RDWR) if writer else None
+    with pytest.raises(OSError, match="no regular file any more"):
+        blob.open()  # type: ignore[union-attr]  # a Skipped would be wrong: it fails the test
+    assert FileSearch(lambda _view, _starts: [], 100)(found) == ([0], 0)
+    if descriptor is not None:
+        os.close(descriptor)
+
+
+def test_what_only_has_nothing_yet_is_no_end() -> None:
+    """As /proc/kmsg, a regular file by its kind, in which there is more to come."""
+    given, pipe = os.pipe()
+    os.set_blocking(given, False)
+    with UnawaitedFile(given) as reader:
+        view = memoryview(bytearray(100))
+        os.write(pipe, b"abc")
+        assert reader.readinto(view) == 3
+        with pytest.raises(BlockingIOError, match="does not end"):
+            reader.readinto(view)
+        os.close(pipe)
+        assert reader.readinto(view) == 0

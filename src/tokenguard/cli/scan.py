@@ -151,9 +151,10 @@ def stdin(name: str, **options: Any) -> int:
     """Scan standard input."""
     from tokenguard.app.files import scan_stream
     from tokenguard.app.sight import of_user
+    from tokenguard.sources.stream import Stream
 
     try:
-        stream = os.fdopen(os.dup(0), "rb", buffering=0)
+        stream = Stream(os.dup(0))
     except OSError:
         raise UsageError("standard input is closed", remedy="pipe or redirect something into it") from None
     run = Run(of_user(os.environ), lambda session: scan_stream(session, stream, name))

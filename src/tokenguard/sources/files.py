@@ -13,9 +13,13 @@ import stat
 from collections.abc import Callable, Iterable, Iterator
 from io import FileIO
 from itertools import compress
+from typing import TYPE_CHECKING
 
 from tokenguard.model import Blob, Origin, Skipped
 from tokenguard.model.lazy_dataclass import dataclass, replace
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 _MET = _FLAGS | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
@@ -109,7 +113,7 @@ class FileSource:
         limit = self.max_size
 
         def start() -> FileIO:
-            file = FileIO(os.open(path, _MET if met else _FLAGS))
+            file = UnawaitedFile(os.open(path, _MET)) if met else FileIO(os.open(path, _FLAGS))
             told = os.fstat(file.fileno())
             if met and not stat.S_ISREG(told.st_mode):
                 file.close()
@@ -120,6 +124,17 @@ class FileSource:
             return file
 
         return Blob(Origin(self.source, path), start)
+
+
+class UnawaitedFile(FileIO):
+    """A file that is not waited for. What only has nothing yet, such as /proc/kmsg, has not ended."""
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """The bytes read; 0: the end."""
+        count: int | None = super().readinto(buffer)
+        if count is None:
+            raise BlockingIOError(errno.EAGAIN, "has nothing yet, and does not end")
+        return count
 
 
 def _by_name(entry: os.DirEntry[str]) -> str:
